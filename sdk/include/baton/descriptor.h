@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** A piece of memory that can be handed over. Counted references; immutable once made. */
+#ifndef BATON_DESCRIPTOR_H
+#define BATON_DESCRIPTOR_H
+
+#include <baton/device.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct baton_descriptor baton_descriptor;
+
+/** DLManagedTensor of DLPack (dlpack/dlpack.h), ABI of version 0.6. */
+struct DLManagedTensor;
+
+/** Most dimensions of a shape. */
+#define BATON_TENSOR_DIMENSIONS_MAX 16
+
+/** Element type and shape; optional on a descriptor. Codes and meaning are DLPack's DLDataType. */
+typedef struct baton_tensor {
+    uint8_t type_code;  /**< DLPack: 0 int, 1 uint, 2 float, 4 bfloat, 5 complex, 6 bool */
+    uint8_t type_bits;  /**< bits of one lane */
+    uint16_t type_lanes; /**< lanes of one element, 1 for a scalar */
+    uint32_t dimensions; /**< valid entries of shape; 0 is a scalar */
+    int64_t shape[BATON_TENSOR_DIMENSIONS_MAX];
+} baton_tensor;
+
+/**
+ * Runs once, when nobody can reach the memory any more: the last reference is gone and the last
+ * operation that used it is over and quiet.
+ * Threads: the thread that drops the last reference, often the connector's owner thread: must not block
+ * and must not wait for an operation.
+ */
+typedef void (*baton_release_fn)(void *pointer, size_t size_bytes, void *context);
+
+/**
+ * Describes memory at a pointer.
+ * pointer, size_bytes: not NULL, not 0, and not beyond the end of the address space.
+ * release: runs as described above; NULL if the owner keeps the memory valid by other means until it has
+ * released its reference and every operation is over. context: passed to release.
+ * Ownership: the memory is borrowed until release runs (or, without one, until the last use is over).
+ * Errors: ERR_INVALID_ARGUMENT, ERR_NOT_BUILT_IN for a device this build lacks, ERR_OUT_OF_MEMORY. On
+ * failure release does not run and the output is untouched.
+ * Threads: any. Blocking: no.
+ */
+BATON_API BATON_CHECKED baton_status baton_descriptor_from_pointer(
+    void *pointer, size_t size_bytes, baton_device device, baton_release_fn release, void *context,
+    baton_descriptor **descriptor_out);
+
+/** As baton_descriptor_from_pointer, with element type and shape (copied).
+ * Errors: also ERR_SIZE_MISMATCH if shape times element is not size_bytes. */
+BATON_API BATON_CHECKED baton_status baton_descriptor_from_tensor(
+    void *pointer, size_t size_bytes, baton_device device, const baton_tensor *tensor,
+    baton_release_fn release, void *context, baton_descriptor **descriptor_out);
+
+/**
+ * Describes the memory of a DLPack tensor. byte_offset is honoured; the strides must be NULL or
+ * C-contiguous.
+ * Ownership: transferred on success: the tensor's deleter runs when the memory is released.
+ * Errors: ERR_INVALID_ARGUMENT (NULL, no elements, negative shape, strided, too many dimensions),
+ * ERR_NOT_BUILT_IN for a device this build lacks, ERR_OUT_OF_MEMORY.
+ * Threads: any. Blocking: no. Source: DLPack 0.6, dlpack/dlpack.h.
+ */
+BATON_API BATON_CHECKED baton_status baton_descriptor_from_dlpack(struct DLManagedTensor *tensor,
+                                                                  baton_descriptor **descriptor_out);
+
+/**
+ * Allocates host memory (page-aligned, zeroed on first use by the kernel) and describes it; freed when
+ * released. Errors: ERR_INVALID_ARGUMENT for 0, ERR_NOT_BUILT_IN, ERR_OUT_OF_MEMORY.
+ * Threads: any. Blocking: no.
+ */
+BATON_API BATON_CHECKED baton_status baton_descriptor_allocate(size_t size_bytes, baton_device device,
+                                                               baton_descriptor **descriptor_out);
+
+/** One more reference, returned for convenience. Threads: any. Blocking: no. */
+BATON_API baton_descriptor *baton_descriptor_acquire(baton_descriptor *descriptor);
+/** One reference less; NULL is legal. Operations hold references of their own. Threads: any. */
+BATON_API void baton_descriptor_release(baton_descriptor *descriptor);
+
+BATON_API void *baton_descriptor_pointer(const baton_descriptor *descriptor);
+BATON_API size_t baton_descriptor_size(const baton_descriptor *descriptor);
+BATON_API baton_device baton_descriptor_device(const baton_descriptor *descriptor);
+/** Element type and shape, or NULL if none were given. Borrowed as long as the descriptor is held. */
+BATON_API const baton_tensor *baton_descriptor_tensor(const baton_descriptor *descriptor);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
