@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BATON_CORE_FRAME_H
+#define BATON_CORE_FRAME_H
+
+#include <baton/id.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * In-band frames: the header of an active message, 136 bytes, little-endian, the same for every type, and for
+ * some types a payload. Every frame names the instance and epoch that it is meant for, the session that it belongs
+ * to, and the operation; none is matched by an endpoint or by its order. "C" is the active side (consumer), "O" the
+ * passive (origin).
+ *
+ *  0  u16 magic 0xBA70    2  u8 version 1    3  u8 type     4  u32 d
+ *  8  16 to_instance     24  u64 to_epoch   32  16 session 48  16 operation
+ * 64  16 key             80  16 nonce       96  16 aux    112  u64 a   120  u64 b   128  u32 c   132  u32 e (0)
+ *
+ *  type         key            aux         a            b           c          d        payload
+ *  OPEN    C>O  claim token    cancel key  total bytes  chunk size  attempt    see *    block: identity of C
+ *  GRANT   O>C  token          ack key     lease, ms    -           completion -        first chunk or none
+ *  REFUSE  O>C  -              -           -            -           reason     -        -
+ *  READ    C>O  token          -           -            -           count      chunk    -
+ *  DATA    O>C  -              -           -            -           -          chunk    the chunk
+ *  WRITE   C>O  token          -           -            -           -          chunk    the chunk
+ *  WROTE   O>C  -              -           -            -           -          chunk    -
+ *  MOVED   C>O  token          -           -            -           -          -        -
+ *  COMMIT  O>C  -              -           -            -           -          -        -
+ *  ACK     C>O  token          -           -            -           -          -        result
+ *  NACK    C>O  token          -           -            -           -          -        result
+ *  NACKED  O>C  -              -           -            -           -          -        -
+ *  FAIL    C>O  token          -           -            -           reason     -        -
+ *  CANCEL  O>C  -              -           -            -           reason     -        -
+ *  RENEW   C>O  token          -           time of C    -           -          -        -
+ *  RENEWED O>C  -              -           its echo     -           -          -        -
+ *  RESET   any  -              -           -            -           -          -        -
+ *
+ * * d of OPEN: number of descriptors in bits 0..16, kind (READ 3, WRITE 4) in 24..27, and in 28..31 how many chunks
+ *   of a readable are asked for at once.
+ * The nonce is of C's making, new for each operation, and stands in every frame of it: C finds its operation
+ * by it and O proves with it that it has the OPEN. reason: a baton_status, negated. RESET names the session that is over.
+ */
+#define BATON__FRAME_SIZE 136
+#define BATON__FRAME_MAGIC 0xBA70u
+#define BATON__FRAME_VERSION 1u
+
+/* X(NAME, value, may have a payload) */
+#define BATON__FRAME_LIST(X)                                                                       \
+    X(OPEN, 1, true)                                                                               \
+    X(GRANT, 2, true)                                                                              \
+    X(REFUSE, 3, false)                                                                            \
+    X(READ, 4, false)                                                                              \
+    X(DATA, 5, true)                                                                               \
+    X(WRITE, 6, true)                                                                              \
+    X(WROTE, 7, false)                                                                             \
+    X(MOVED, 8, false)                                                                             \
+    X(COMMIT, 9, false)                                                                            \
+    X(ACK, 10, true)                                                                               \
+    X(NACK, 11, true)                                                                              \
+    X(NACKED, 12, false)                                                                           \
+    X(FAIL, 13, false)                                                                             \
+    X(CANCEL, 14, false)                                                                           \
+    X(RENEW, 15, false)                                                                            \
+    X(RENEWED, 16, false)                                                                          \
+    X(RESET, 17, false)
+
+typedef enum baton__frame_type {
+#define BATON__FRAME_ENUM(name, value, payload) BATON__FRAME_##name = (value),
+    BATON__FRAME_LIST(BATON__FRAME_ENUM)
+#undef BATON__FRAME_ENUM
+        BATON__FRAME_TYPES = 18
+} baton__frame_type;
+
+typedef struct baton__frame {
+    baton__frame_type type;
+    uint32_t d;
+    baton_uuid to_instance;
+    uint64_t to_epoch;
+    baton_uuid session;
+    baton_uuid operation;
+    baton_key key;
+    baton_key nonce;
+    baton_key aux;
+    uint64_t a;
+    uint64_t b;
+    uint32_t c;
+} baton__frame;
+
+const char *baton__frame_type_name(baton__frame_type type);
+bool baton__frame_has_payload(baton__frame_type type);
+
+void baton__frame_encode(const baton__frame *frame, uint8_t header[BATON__FRAME_SIZE]);
+/* Errors: ERR_MALFORMED (length, magic, type, field that must be 0), ERR_VERSION. No error text: hostile input is cheap to refuse. */
+baton_status baton__frame_decode(const void *header, size_t size, baton__frame *frame_out);
+
+/* d of OPEN. */
+static inline uint32_t baton__open_pack(uint32_t count, uint32_t kind, uint32_t window)
+{
+    return (count & 0x1FFFFu) | (kind & 0xFu) << 24 | (window & 0xFu) << 28;
+}
+static inline uint32_t baton__open_count(uint32_t d) { return d & 0x1FFFFu; }
+static inline uint32_t baton__open_kind(uint32_t d) { return d >> 24 & 0xFu; }
+static inline uint32_t baton__open_window(uint32_t d) { return d >> 28; }
+
+/* A reason as it travels, and back; anything unknown becomes ERR_PEER_FAILED. */
+uint32_t baton__reason_pack(baton_status reason);
+baton_status baton__reason_unpack(uint32_t packed);
+
+#endif

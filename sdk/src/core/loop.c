@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The progress loop.
+ *
+ * Other threads push tasks on a lock-free stack and write the eventfd only when the owner sleeps: `asleep` is set
+ * before the stack is looked at for the last time, and posted tasks look at `asleep` after the push, so one of
+ * the two sees the other (both are sequentially consistent).
+ *
+ * Two epoll sets: `inner` has the eventfd and the sources and can be polled at any time; `outer` has
+ * `inner`, the timerfd and the transport's descriptor, which says something only while the transport is armed.
+ */
+#include "core/loop.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "core/timer_heap.h"
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum { BATCH = 32, POLL_EVERY = 16 };
+
+/* Wake-ups of UCX's shared memory go through an abstract socket, which containers with a network of
+ * their own do not share: then they are lost, and this is the longest that a message waits. */
+#define SLEEP_CAP_NS (100 * BATON__NS_PER_MS)
+
+struct baton_loop {
+    baton__clock clock;
+    uint64_t spin_ns; /* UINT64_MAX: never sleeps */
+    uint64_t spin_until_ns;
+    baton_task *posted; /* stack, newest first */
+    uint32_t asleep;
+    uintptr_t owner; /* pthread_self of the thread inside, 0 if none */
+    baton__timer_heap timers;
+    uint64_t timerfd_due_ns; /* what the timerfd is set to; UINT64_MAX if it is not */
+    int wake_fd;
+    int timer_fd;
+    int inner;
+    int outer;
+    unsigned turns;
+    baton__loop_driver driver;
+    bool has_driver;
+    struct epoll_event *batch; /* events being dispatched, so that a removed source can be taken out */
+    int batch_size;
+    uint64_t sleeps;
+};
+
+static int watch(int epoll, int fd, uint32_t events, void *pointer)
+{
+    struct epoll_event event = {.events = events, .data = {.ptr = pointer}};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static void close_all(baton_loop *loop)
+{
+    int fds[] = {loop->wake_fd, loop->timer_fd, loop->inner, loop->outer};
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        if (fds[i] >= 0) {
+            (void)close(fds[i]);
+        }
+    }
+}
+
+baton_status baton__loop_create(const baton__clock *clock, uint32_t spin_us, baton_loop **loop_out)
+{
+    baton_loop *loop = calloc(1, sizeof(*loop));
+    if (loop == NULL) {
+        return baton__fail_memory("a progress loop");
+    }
+    loop->clock = *clock;
+    loop->spin_ns = spin_us == UINT32_MAX ? UINT64_MAX : spin_us * BATON__NS_PER_US;
+    loop->timerfd_due_ns = UINT64_MAX;
+    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    loop->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    loop->inner = epoll_create1(EPOLL_CLOEXEC);
+    loop->outer = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->wake_fd < 0 || loop->timer_fd < 0 || loop->inner < 0 || loop->outer < 0 ||
+        watch(loop->inner, loop->wake_fd, EPOLLIN, &loop->wake_fd) != 0 ||
+        watch(loop->outer, loop->timer_fd, EPOLLIN, &loop->timer_fd) != 0 ||
+        watch(loop->outer, loop->inner, EPOLLIN, &loop->inner) != 0) {
+        int error = errno;
+        close_all(loop);
+        free(loop);
+        return baton__fail_errno(error, "progress loop: eventfd, timerfd or epoll");
+    }
+    *loop_out = loop;
+    return BATON_OK;
+}
+
+void baton__loop_destroy(baton_loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    baton__timer_heap_fini(&loop->timers);
+    close_all(loop);
+    free(loop);
+}
+
+baton_status baton__loop_set_driver(baton_loop *loop, const baton__loop_driver *driver)
+{
+    if (loop->has_driver) {
+        (void)epoll_ctl(loop->outer, EPOLL_CTL_DEL, loop->driver.fd, NULL);
+        loop->has_driver = false;
+    }
+    if (driver == NULL) {
+        return BATON_OK;
+    }
+    if (watch(loop->outer, driver->fd, EPOLLIN, &loop->driver) != 0) {
+        return baton__fail_errno(errno, "progress loop: epoll refuses the transport's descriptor");
+    }
+    loop->driver = *driver;
+    loop->has_driver = true;
+    return BATON_OK;
+}
+
+uint64_t baton_loop_now_ns(const baton_loop *loop)
+{
+    return baton__clock_now(&loop->clock);
+}
+
+static uintptr_t self_id(void)
+{
+    return (uintptr_t)pthread_self();
+}
+
+bool baton_loop_is_owner(const baton_loop *loop)
+{
+    return __atomic_load_n(&loop->owner, __ATOMIC_ACQUIRE) == self_id();
+}
+
+bool baton__loop_enter(baton_loop *loop)
+{
+    uintptr_t nobody = 0;
+    return __atomic_compare_exchange_n(&loop->owner, &nobody, self_id(), false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_RELAXED);
+}
+
+void baton__loop_leave(baton_loop *loop)
+{
+    __atomic_store_n(&loop->owner, 0, __ATOMIC_RELEASE);
+}
+
+void baton__loop_wake(baton_loop *loop)
+{
+    uint64_t one = 1;
+    ssize_t written = write(loop->wake_fd, &one, sizeof(one));
+    (void)written; /* EAGAIN: the counter is full, so the loop wakes anyway */
+}
+
+bool baton_loop_post(baton_loop *loop, baton_task *task)
+{
+    if (__atomic_exchange_n(&task->posted_, 1, __ATOMIC_ACQ_REL) != 0) {
+        return false;
+    }
+    baton_task *head = __atomic_load_n(&loop->posted, __ATOMIC_RELAXED);
+    do {
+        task->next_ = head;
+    } while (!__atomic_compare_exchange_n(&loop->posted, &head, task, true, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_RELAXED));
+    if (__atomic_load_n(&loop->asleep, __ATOMIC_SEQ_CST) != 0 &&
+        __atomic_exchange_n(&loop->asleep, 0, __ATOMIC_SEQ_CST) != 0) {
+        baton__loop_wake(loop);
+    }
+    return true;
+}
+
+static baton_task *take_posted(baton_loop *loop)
+{
+    if (__atomic_load_n(&loop->posted, __ATOMIC_RELAXED) == NULL) {
+        return NULL;
+    }
+    baton_task *newest = __atomic_exchange_n(&loop->posted, NULL, __ATOMIC_ACQUIRE);
+    baton_task *oldest = NULL;
+    while (newest != NULL) {
+        baton_task *next = newest->next_;
+        newest->next_ = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+static int run_tasks(baton_loop *loop)
+{
+    int done = 0;
+    baton_task *task = take_posted(loop);
+    while (task != NULL) {
+        baton_task *next = task->next_;
+        /* From here on it may be posted again, also by itself: it then waits for the next turn. */
+        __atomic_store_n(&task->posted_, 0, __ATOMIC_RELEASE);
+        task->run(task);
+        task = next;
+        done++;
+    }
+    return done;
+}
+
+static int run_timers(baton_loop *loop)
+{
+    if (loop->timers.used == 0) {
+        return 0;
+    }
+    uint64_t now = baton_loop_now_ns(loop);
+    int done = 0;
+    for (baton_timer *timer; (timer = baton__timer_heap_pop(&loop->timers, now)) != NULL; done++) {
+        timer->fire(timer);
+    }
+    return done;
+}
+
+static int run_sources(baton_loop *loop)
+{
+    struct epoll_event events[BATCH];
+    int count = epoll_wait(loop->inner, events, BATCH, 0);
+    int done = 0;
+    loop->batch = events;
+    loop->batch_size = count;
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.ptr == &loop->wake_fd) {
+            uint64_t value;
+            ssize_t got = read(loop->wake_fd, &value, sizeof(value));
+            (void)got; /* EAGAIN: read before */
+        } else if (events[i].data.ptr != NULL) {
+            baton_source *source = events[i].data.ptr;
+            source->ready(source, events[i].events);
+            done++;
+        }
+    }
+    loop->batch = NULL;
+    loop->batch_size = 0;
+    return done;
+}
+
+int baton__loop_turn(baton_loop *loop)
+{
+    __atomic_store_n(&loop->asleep, 0, __ATOMIC_SEQ_CST);
+    int done = run_timers(loop);
+    done += run_tasks(loop);
+    if (loop->has_driver) {
+        done += loop->driver.progress(loop->driver.context);
+    }
+    /* A system call for the sources: when there is nothing else to do, or now and then. */
+    if (done == 0 || ++loop->turns % POLL_EVERY == 0) {
+        done += run_sources(loop);
+    }
+    if (done != 0) {
+        baton_loop_expect(loop);
+    }
+    return done;
+}
+
+void baton_loop_expect(baton_loop *loop)
+{
+    if (loop->spin_ns != 0 && loop->spin_ns != UINT64_MAX) {
+        loop->spin_until_ns = baton_loop_now_ns(loop) + loop->spin_ns;
+    }
+}
+
+static void set_timerfd(baton_loop *loop)
+{
+    uint64_t next = baton__timer_heap_next(&loop->timers);
+    if (next >= loop->timerfd_due_ns) {
+        return; /* it fires early enough; too early costs one wake-up */
+    }
+    struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(next / 1000000000U), .tv_nsec = (long)(next % 1000000000U)}};
+    if (when.it_value.tv_sec == 0 && when.it_value.tv_nsec == 0) {
+        when.it_value.tv_nsec = 1; /* 0 would disarm it */
+    }
+    if (timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) == 0) {
+        loop->timerfd_due_ns = next;
+    }
+}
+
+bool baton__loop_arm(baton_loop *loop)
+{
+    if (loop->timerfd_due_ns != UINT64_MAX && loop->timerfd_due_ns <= baton_loop_now_ns(loop)) {
+        uint64_t value;
+        ssize_t got = read(loop->timer_fd, &value, sizeof(value));
+        (void)got; /* EAGAIN: the kernel's clock is a little behind; it fires again */
+        loop->timerfd_due_ns = UINT64_MAX;
+    }
+    set_timerfd(loop);
+    __atomic_store_n(&loop->asleep, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&loop->posted, __ATOMIC_SEQ_CST) != NULL ||
+        (loop->has_driver && !loop->driver.arm(loop->driver.context))) {
+        __atomic_store_n(&loop->asleep, 0, __ATOMIC_SEQ_CST);
+        return false;
+    }
+    return true;
+}
+
+void baton__loop_sleep(baton_loop *loop, uint64_t timeout_ns)
+{
+    if (timeout_ns > SLEEP_CAP_NS) {
+        timeout_ns = SLEEP_CAP_NS;
+    }
+    int timeout_ms = (int)((timeout_ns + BATON__NS_PER_MS - 1) / BATON__NS_PER_MS);
+    struct epoll_event event;
+    int count = epoll_wait(loop->outer, &event, 1, timeout_ms);
+    (void)count; /* what is ready is found by the turn that follows */
+    __atomic_add_fetch(&loop->sleeps, 1, __ATOMIC_RELAXED);
+}
+
+void baton__loop_run(baton_loop *loop, const bool *stop)
+{
+    for (;;) {
+        bool stopping = __atomic_load_n(stop, __ATOMIC_ACQUIRE);
+        if (baton__loop_turn(loop) != 0) {
+            continue;
+        }
+        if (stopping) {
+            return;
+        }
+        if (loop->spin_ns == UINT64_MAX ||
+            (loop->spin_ns != 0 && baton_loop_now_ns(loop) < loop->spin_until_ns)) {
+            (void)sched_yield();
+            continue;
+        }
+        if (baton__loop_arm(loop)) {
+            baton__loop_sleep(loop, UINT64_MAX);
+        }
+    }
+}
+
+int baton__loop_fd(const baton_loop *loop)
+{
+    return loop->outer;
+}
+
+uint64_t baton__loop_sleeps(const baton_loop *loop)
+{
+    return __atomic_load_n(&loop->sleeps, __ATOMIC_RELAXED);
+}
+
+baton_status baton_loop_timer_start(baton_loop *loop, baton_timer *timer, uint64_t due_ns)
+{
+    return baton__timer_heap_start(&loop->timers, timer, due_ns);
+}
+
+void baton_loop_timer_stop(baton_loop *loop, baton_timer *timer)
+{
+    baton__timer_heap_stop(&loop->timers, timer);
+}
+
+baton_status baton_loop_source_add(baton_loop *loop, baton_source *source)
+{
+    if (source->added_) {
+        return baton__fail(BATON_ERR_WRONG_STATE, "event source: it is added already");
+    }
+    if (watch(loop->inner, source->fd, source->events, source) != 0) {
+        return baton__fail_errno(errno, "event source: epoll refuses descriptor %d", source->fd);
+    }
+    source->added_ = true;
+    return BATON_OK;
+}
+
+baton_status baton_loop_source_update(baton_loop *loop, baton_source *source)
+{
+    if (!source->added_) {
+        return baton__fail(BATON_ERR_WRONG_STATE, "event source: it is not added");
+    }
+    struct epoll_event event = {.events = source->events, .data = {.ptr = source}};
+    if (epoll_ctl(loop->inner, EPOLL_CTL_MOD, source->fd, &event) != 0) {
+        return baton__fail_errno(errno, "event source: epoll refuses descriptor %d", source->fd);
+    }
+    return BATON_OK;
+}
+
+void baton_loop_source_remove(baton_loop *loop, baton_source *source)
+{
+    if (!source->added_) {
+        return;
+    }
+    (void)epoll_ctl(loop->inner, EPOLL_CTL_DEL, source->fd, NULL);
+    source->added_ = false;
+    for (int i = 0; i < loop->batch_size; i++) {
+        if (loop->batch[i].data.ptr == source) {
+            loop->batch[i].data.ptr = NULL;
+        }
+    }
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Descriptors of DLPack tensors. DLManagedTensor has the same layout in DLPack 0.6, which this is written for, and in
+ * every later header; what 1.0 added is another struct.
+ */
+#include "memory/descriptor.h"
+
+#include "base/error.h"
+
+#include <dlpack/dlpack.h>
+
+/* Memory that the host reaches is host memory, whoever pinned it. */
+static baton_status device_of(DLDevice device, baton_device *device_out)
+{
+    switch (device.device_type) {
+    case kDLCPU:
+    case kDLCUDAHost:
+    case kDLROCMHost:
+        *device_out = BATON_DEVICE_HOST;
+        return BATON_OK;
+    case kDLCUDA:
+        if (device.device_id < 0) {
+            return baton__fail(BATON_ERR_INVALID_ARGUMENT, "the tensor's device id is negative");
+        }
+        *device_out = (baton_device){BATON_DEVICE_KIND_CUDA, (uint32_t)device.device_id};
+        return BATON_OK;
+    default:
+        return baton__fail(BATON_ERR_NOT_BUILT_IN, "baton has no support for DLPack's device type %d",
+                           (int)device.device_type);
+    }
+}
+
+/* The stride of a dimension with one entry is never used, so it may be anything. */
+static bool is_contiguous(const DLTensor *tensor)
+{
+    uint64_t expected = 1;
+    for (int i = tensor->ndim - 1; tensor->strides != NULL && i >= 0; i--) {
+        int64_t size = tensor->shape[i];
+        if (size != 1 && (tensor->strides[i] < 0 || (uint64_t)tensor->strides[i] != expected)) {
+            return false;
+        }
+        expected *= (uint64_t)size; /* cannot overflow: the caller has computed the product */
+    }
+    return true;
+}
+
+/* Element type and shape, without a look at their values beyond what copying takes. */
+static baton_status tensor_of(const DLTensor *from, baton_tensor *tensor_out)
+{
+    if (from->ndim < 0 || from->ndim > BATON_TENSOR_DIMENSIONS_MAX ||
+        (from->ndim > 0 && from->shape == NULL)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "the tensor has %d dimensions or no shape",
+                           from->ndim);
+    }
+    *tensor_out = (baton_tensor){
+        .type_code = from->dtype.code,
+        .type_bits = from->dtype.bits,
+        .type_lanes = from->dtype.lanes,
+        .dimensions = (uint32_t)from->ndim,
+    };
+    for (int i = 0; i < from->ndim; i++) {
+        tensor_out->shape[i] = from->shape[i];
+    }
+    return BATON_OK;
+}
+
+static void release_tensor(void *pointer, size_t size_bytes, void *context)
+{
+    (void)pointer;
+    (void)size_bytes;
+    DLManagedTensor *tensor = (DLManagedTensor *)context;
+    tensor->deleter(tensor);
+}
+
+baton_status baton_descriptor_from_dlpack(struct DLManagedTensor *managed,
+                                          baton_descriptor **descriptor_out)
+{
+    if (managed == NULL || descriptor_out == NULL || managed->dl_tensor.data == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "baton_descriptor_from_dlpack: NULL");
+    }
+    const DLTensor *from = &managed->dl_tensor;
+    baton_device device;
+    baton_tensor tensor;
+    baton_status status = device_of(from->device, &device);
+    if (status == BATON_OK) {
+        status = tensor_of(from, &tensor);
+    }
+    if (status != BATON_OK) {
+        return status;
+    }
+    size_t size_bytes = baton__tensor_bytes(&tensor);
+    if (size_bytes == 0) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT,
+                           "the tensor's elements do not make a number of bytes");
+    }
+    if (!is_contiguous(from)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "the tensor is strided, not C-contiguous");
+    }
+    if (from->byte_offset > UINTPTR_MAX - (uintptr_t)from->data) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT,
+                           "the tensor's byte_offset reaches beyond the address space");
+    }
+    /* A tensor may come without a deleter: then nobody is to be told. */
+    baton_release_fn release = managed->deleter == NULL ? NULL : release_tensor;
+    return baton_descriptor_from_tensor((uint8_t *)from->data + from->byte_offset, size_bytes,
+                                        device, &tensor, release, managed, descriptor_out);
+}

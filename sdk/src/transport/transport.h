@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BATON_TRANSPORT_H
+#define BATON_TRANSPORT_H
+
+#include <baton/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A transport behind one small table, so that core never sees UCX and tests can put another one there.
+ * All functions are for the owner thread alone and none of them blocks. No callback runs inside
+ * endpoint_create or endpoint_close; send and receive may complete inside the call (they say so).
+ */
+typedef struct baton__transport baton__transport; /* one worker with its context */
+typedef struct baton__endpoint baton__endpoint;   /* a connection to one remote worker */
+typedef struct baton__transfer baton__transfer;
+typedef struct baton__memory baton__memory;       /* a registration */
+
+/* A send or a receive in flight. Embedded in the caller's object; untouched until done has run. */
+struct baton__transfer {
+    /* Once, if and only if the call returned with *pending_out true. native: the transport's code, 0 on success. */
+    void (*done)(baton__transfer *transfer, baton_status status, int native);
+};
+
+/* The payload of an arriving message, valid inside the message callback only. */
+typedef struct baton__payload {
+    void *data;      /* the bytes, or what receive takes when it is announced only */
+    size_t size;
+    bool announced;  /* rendezvous: the bytes are still at the sender */
+} baton__payload;
+
+typedef struct baton__transport_callbacks {
+    /* A message of baton's. What is announced and not received inside the call is dropped. Must not close an endpoint. */
+    void (*message)(void *context, const void *header, size_t header_size,
+                    const baton__payload *payload);
+    /* A message with an identifier that is not baton's; refused already. */
+    void (*foreign)(void *context);
+    /* The endpoint is broken. Only marks: nothing may be sent or closed inside. owner: as given to endpoint_create. */
+    void (*endpoint_failed)(void *context, void *owner, int native);
+} baton__transport_callbacks;
+
+typedef struct baton__transport_table {
+    const char *name;
+    /* Errors: ERR_TRANSPORT, ERR_OUT_OF_MEMORY, ERR_SYSTEM. */
+    baton_status (*open)(const char *label, const baton__transport_callbacks *callbacks, void *context,
+                         baton__transport **transport_out);
+    /* All endpoints are closed and all transfers done. */
+    void (*close)(baton__transport *transport);
+    /* The address of this worker. Borrowed as long as the transport. */
+    const void *(*address)(const baton__transport *transport, size_t *size_out);
+    int (*progress)(baton__transport *transport);
+    /* False: there is work now. */
+    bool (*arm)(baton__transport *transport);
+    int (*fd)(const baton__transport *transport);
+
+    /* address: checked by the caller (length and checksum). Errors: ERR_UNREACHABLE, ERR_TRANSPORT. */
+    baton_status (*endpoint_create)(baton__transport *transport, const void *address, size_t size,
+                                    void *owner, baton__endpoint **endpoint_out);
+    /* Ends it: everything in flight completes with an error. closed runs later, once the last of it is done inside the transport;
+     * the endpoint is gone then. */
+    void (*endpoint_close)(baton__endpoint *endpoint, void (*closed)(void *owner));
+    /* Waits for what was sent before; done runs once. Errors: ERR_TRANSPORT. */
+    baton_status (*endpoint_flush)(baton__endpoint *endpoint, baton__transfer *transfer, bool *pending_out);
+    /* The kinds of link under it, such as "posix" or "tcp"; "" while it is not known yet. */
+    void (*endpoint_describe)(baton__endpoint *endpoint, char *text, size_t size);
+
+    /* header and data stay valid until it is done. eager: a control message, never announced. Errors: ERR_TRANSPORT, ERR_PEER_LOST. */
+    baton_status (*send)(baton__endpoint *endpoint, const void *header, size_t header_size,
+                         const void *data, size_t size, bool eager, baton__transfer *transfer,
+                         bool *pending_out, int *native_out);
+    /* An announced payload into buffer, all of payload->size bytes. */
+    baton_status (*receive)(baton__transport *transport, const baton__payload *payload, void *buffer,
+                            baton__transfer *transfer, bool *pending_out, int *native_out);
+
+    baton_status (*memory_register)(baton__transport *transport, void *pointer, size_t size,
+                                    baton__memory **memory_out);
+    void (*memory_deregister)(baton__transport *transport, baton__memory *memory);
+    /* What native codes mean; a constant string. */
+    const char *(*native_text)(int native);
+    const char *(*version)(void);
+} baton__transport_table;
+
+extern const baton__transport_table baton__transport_ucx;
+
+/* Version of the transport library that is loaded. */
+void baton__transport_ucx_version(unsigned *major_out, unsigned *minor_out);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BATON_TRANSPORT_UCX_H
+#define BATON_TRANSPORT_UCX_H
+
+#include "transport/transport.h"
+#include <ucp/api/ucp.h>
+
+/* The one active-message identifier of baton; every other one has a handler that refuses. */
+#define BATON__AM_ID 0xBAu
+
+struct baton__transport {
+    ucp_context_h context;
+    ucp_worker_h worker;
+    ucp_address_t *address;
+    size_t address_size;
+    int fd;
+    baton__transport_callbacks callbacks;
+    void *callback_context;
+};
+
+struct baton__endpoint {
+    baton__transport *transport;
+    ucp_ep_h ep;
+    void *owner;
+    void (*closed)(void *owner);
+};
+
+/* Process-wide manners, once: signal handlers off, log lines to our sink. */
+void baton__ucx_set_up_process(void);
+/* The environment's settings, with ours where the user has none. */
+ucs_status_t baton__ucx_read_config(ucp_config_t **config_out);
+
+baton_status baton__ucx_status(ucs_status_t status);
+
+baton_status baton__ucx_endpoint_create(baton__transport *transport, const void *address, size_t size,
+                                        void *owner, baton__endpoint **endpoint_out);
+void baton__ucx_endpoint_close(baton__endpoint *endpoint, void (*closed)(void *owner));
+baton_status baton__ucx_endpoint_flush(baton__endpoint *endpoint, baton__transfer *transfer,
+                                       bool *pending_out);
+void baton__ucx_endpoint_describe(baton__endpoint *endpoint, char *text, size_t size);
+
+/* Registers baton's handler and, for each of the 65,535 other identifiers, the one that refuses. */
+ucs_status_t baton__ucx_register_handlers(baton__transport *transport);
+baton_status baton__ucx_send(baton__endpoint *endpoint, const void *header, size_t header_size,
+                             const void *data, size_t size, bool eager, baton__transfer *transfer,
+                             bool *pending_out, int *native_out);
+baton_status baton__ucx_receive(baton__transport *transport, const baton__payload *payload,
+                                void *buffer, baton__transfer *transfer, bool *pending_out,
+                                int *native_out);
+/* Completion of a request: maps what UCX returned at once. */
+baton_status baton__ucx_started(ucs_status_ptr_t request, bool *pending_out, int *native_out);
+void baton__ucx_sent(void *request, ucs_status_t status, void *user_data);
+
+#endif

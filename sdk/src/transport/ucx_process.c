@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What UCX does to the whole process, made polite (see sdk/README.md, "Manners"). */
+#include "transport/ucx.h"
+
+#include "base/log.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <ucs/debug/log_def.h>
+
+/* In libucs since 1.4, declared in a header that is not installed. */
+void ucs_debug_disable_signals(void);
+
+static baton_log_level level_of(ucs_log_level_t level)
+{
+    if (level <= UCS_LOG_LEVEL_ERROR) {
+        return BATON_LOG_ERROR;
+    }
+    if (level == UCS_LOG_LEVEL_WARN) {
+        return BATON_LOG_WARN;
+    }
+    return level <= UCS_LOG_LEVEL_INFO ? BATON_LOG_INFO : BATON_LOG_DEBUG;
+}
+
+static ucs_log_func_rc_t forward(const char *file, unsigned line, const char *function,
+                                 ucs_log_level_t level, const ucs_log_component_config_t *component,
+                                 const char *message, va_list arguments)
+{
+    (void)function;
+    if (level > component->log_level) {
+        return UCS_LOG_FUNC_RC_STOP;
+    }
+    if (level == UCS_LOG_LEVEL_FATAL) {
+        return UCS_LOG_FUNC_RC_CONTINUE; /* the process is about to abort: UCX says why itself */
+    }
+    /* A peer that died is a fact of life here: the operation's reason tells it, stderr need not. */
+    baton_log_level mapped = level_of(level);
+    if (mapped == BATON_LOG_ERROR) {
+        mapped = BATON_LOG_INFO;
+    }
+    if (baton__log_enabled(mapped)) {
+        char text[512];
+        (void)vsnprintf(text, sizeof(text), message, arguments);
+        baton__log_write(mapped, "ucx: %s (%s:%u)", text, file, line);
+    }
+    return UCS_LOG_FUNC_RC_STOP;
+}
+
+static void set_up(void)
+{
+    ucs_debug_disable_signals();
+    ucs_log_push_handler(forward);
+}
+
+void baton__ucx_set_up_process(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, set_up);
+}
+
+static const struct {
+    const char *key;
+    const char *value;
+} settings[] = {
+    /* Without these two, PEER error mode leaves only TCP on one host (UCX issue 8477). */
+    {"POSIX_ERROR_HANDLING", "y"},
+    {"SYSV_ERROR_HANDLING", "y"},
+    {"TCP_TX_SEG_SIZE", "64K"},
+    /* A killed peer on shared memory is found by the keepalive alone; the default is 20 s. */
+    {"KEEPALIVE_INTERVAL", "1s"},
+    /* An unmapped registration is to be gone, not cached. */
+    {"RCACHE_ENABLE", "n"},
+};
+
+ucs_status_t baton__ucx_read_config(ucp_config_t **config_out)
+{
+    ucp_config_t *config;
+    ucs_status_t status = ucp_config_read(NULL, NULL, &config);
+    if (status != UCS_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        char name[64];
+        (void)snprintf(name, sizeof(name), "UCX_%s", settings[i].key);
+        if (getenv(name) != NULL) {
+            continue; /* the user's word counts */
+        }
+        status = ucp_config_modify(config, settings[i].key, settings[i].value);
+        if (status != UCS_OK) {
+            /* A transport that this build of UCX lacks has no such setting. */
+            BATON__DEBUG("ucx: %s=%s: %s", name, settings[i].value, ucs_status_string(status));
+        }
+    }
+    *config_out = config;
+    return UCS_OK;
+}
