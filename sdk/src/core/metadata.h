@@ -24,9 +24,9 @@ typedef struct baton__block {
 #define BATON__ADDRESS_MAX 16384
 #define BATON__BLOCK_MAX (BATON__ADDRESS_MAX + 512)
 
-/* Bytes that encoding takes. */
+/* Bytes that encoding takes. name is valid. */
 size_t baton__block_size(const baton__block *block);
-/* Errors: ERR_TOO_LARGE. */
+/* Errors: ERR_TOO_LARGE, ERR_INVALID_ARGUMENT (an invalid name, no address). */
 baton_status baton__block_encode(const baton__block *block, void *buffer, size_t capacity, size_t *size_out);
 /* Errors: ERR_MALFORMED (also trailing bytes, an invalid name), ERR_CHECKSUM, ERR_VERSION, ERR_TOO_LARGE. */
 baton_status baton__block_decode(const void *data, size_t size, baton__block *block_out);

@@ -41,7 +41,8 @@ static bool is_tensor(const baton_tensor *tensor)
     return true;
 }
 
-/* Counted in bits, for the types of less than a byte; 2^64 bits are still more than any address space. */
+/* Counted in bits, for the types of less than a byte; 2^64 bits are still more than any address
+ * space. */
 size_t baton__tensor_bytes(const baton_tensor *tensor)
 {
     if (!is_tensor(tensor)) {
@@ -75,7 +76,8 @@ static baton_status make(void *pointer, size_t size_bytes, baton_device device,
     size_t storage = tensor == NULL ? 0 : sizeof(*tensor);
     baton_descriptor *descriptor = malloc(sizeof(*descriptor) + storage);
     if (descriptor == NULL) {
-        return baton__fail_memory("a descriptor");
+        (void)baton__fail_memory("a descriptor");
+        return BATON_ERR_OUT_OF_MEMORY;
     }
     *descriptor = (baton_descriptor){
         .references = 1,
@@ -141,7 +143,8 @@ baton_status baton_descriptor_allocate(size_t size_bytes, baton_device device,
                                        baton_descriptor **descriptor_out)
 {
     if (size_bytes == 0 || descriptor_out == NULL) {
-        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "baton_descriptor_allocate: NULL or 0 bytes");
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT,
+                           "baton_descriptor_allocate: NULL or 0 bytes");
     }
     baton_status status = baton_device_check(device);
     if (status != BATON_OK) {

@@ -16,8 +16,8 @@ struct baton_descriptor {
     baton_tensor tensor_storage[]; /* one or none */
 };
 
-/* Bytes of all elements. 0 if there are none, too many, if they do not fill whole bytes, or if it is no tensor
- * (no bits, no lanes, too many dimensions, a negative shape). */
+/* Bytes of all elements. 0 if there are none, too many, if they do not fill whole bytes, or if it
+ * is no tensor (no bits, no lanes, too many dimensions, a negative shape). */
 size_t baton__tensor_bytes(const baton_tensor *tensor);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Descriptors of DLPack tensors. DLManagedTensor has the same layout in DLPack 0.6, which this is written for, and in
- * every later header; what 1.0 added is another struct.
+ * Descriptors of DLPack tensors. DLManagedTensor has the same layout in DLPack 0.6, which this is
+ * written for, and in every later header; what 1.0 added is another struct.
  */
 #include "memory/descriptor.h"
 
@@ -25,7 +25,8 @@ static baton_status device_of(DLDevice device, baton_device *device_out)
         *device_out = (baton_device){BATON_DEVICE_KIND_CUDA, (uint32_t)device.device_id};
         return BATON_OK;
     default:
-        return baton__fail(BATON_ERR_NOT_BUILT_IN, "baton has no support for DLPack's device type %d",
+        return baton__fail(BATON_ERR_NOT_BUILT_IN,
+                           "baton has no support for DLPack's device type %d",
                            (int)device.device_type);
     }
 }
@@ -79,8 +80,8 @@ baton_status baton_descriptor_from_dlpack(struct DLManagedTensor *managed,
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "baton_descriptor_from_dlpack: NULL");
     }
     const DLTensor *from = &managed->dl_tensor;
-    baton_device device;
-    baton_tensor tensor;
+    baton_device device = BATON_DEVICE_HOST;
+    baton_tensor tensor = {0};
     baton_status status = device_of(from->device, &device);
     if (status == BATON_OK) {
         status = tensor_of(from, &tensor);

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The active side, on its own: begin, open, move, finish, stop. active_frames.c has what arrives. */
+#include "core/engine.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include <stdlib.h>
+#include <string.h>
+
+bool baton__active_send(baton_operation *op, baton__frame *frame, const void *body, size_t size)
+{
+    if (op->peer == NULL) {
+        return false;
+    }
+    frame->session = op->peer->out_session;
+    frame->operation = op->id;
+    frame->nonce = op->a.nonce;
+    return baton__send_control(op->peer, frame, body, size) == BATON_OK;
+}
+
+static void open_operation(baton_operation *op)
+{
+    bool read = op->kind == BATON_OPERATION_READ;
+    /* A first OPEN already asks for the first chunks; a repeated one asks for what is missing once it is granted. */
+    uint32_t window = read && !op->a.opened ? BATON__DEPTH : 0;
+    if (window > op->plan.chunks) {
+        window = op->plan.chunks;
+    }
+    const baton__block *block = baton__metadata_block(op->a.metadata);
+    baton__frame frame = {
+        .type = BATON__FRAME_OPEN,
+        .key = block->claim_token,
+        .aux = op->a.cancel_key,
+        .a = op->bytes_total,
+        .b = op->plan.chunk_size,
+        .c = op->attempt,
+        .d = baton__open_pack(op->count, (uint32_t)op->kind, window),
+    };
+    op->a.opened = true;
+    op->a.opened_ns = baton__now(op->connector);
+    op->a.cursor = window;
+    op->a.asked = window;
+    (void)baton__active_send(op, &frame, op->connector->identity, op->connector->identity_size);
+    baton_loop_expect(op->connector->loop);
+}
+
+static baton_status prepare(baton_operation *op)
+{
+    const baton__block *block = baton__metadata_block(op->a.metadata);
+    baton_connector *connector = op->connector;
+    baton_status status =
+        baton__plan_init(&op->plan, op->descriptors, op->count, BATON__CHUNK_BYTES);
+    if (status == BATON_OK) {
+        status = baton__bits_init(&op->a.claimed, op->plan.chunks);
+    }
+    if (status == BATON_OK) {
+        status = baton__bits_init(&op->a.done, op->plan.chunks);
+    }
+    baton__peer *peer = NULL;
+    if (status == BATON_OK) {
+        status = baton__peer_get(connector, block, &peer);
+    }
+    if (status != BATON_OK) {
+        return status;
+    }
+    HASH_ADD(a.by_nonce, connector->by_nonce, a.nonce, sizeof(baton_key), op);
+    if (op->a.by_nonce.tbl == NULL) {
+        return baton__fail_memory("the table of operations");
+    }
+    memcpy(op->peer_name, peer->name, sizeof(op->peer_name));
+    baton__peer_add_active(peer, op);
+    status = baton__peer_connect(peer);
+    return status == BATON_ERR_BUSY ? BATON_OK : status; /* busy: drained first, then it resumes */
+}
+
+void baton__active_begin(baton_operation *op)
+{
+    op->timer.fire = baton__active_timer;
+    baton_status status = prepare(op);
+    if (status != BATON_OK) {
+        baton__operation_end(op, status, 0);
+        return;
+    }
+    if (baton__peer_is_up(op->peer)) {
+        open_operation(op);
+    }
+}
+
+void baton__active_fini(baton_operation *op)
+{
+    baton__bits_fini(&op->a.claimed);
+    baton__bits_fini(&op->a.done);
+    baton_metadata_destroy(op->a.metadata);
+}
+
+static void ask(baton_operation *op)
+{
+    while (op->a.asked < BATON__DEPTH) {
+        uint32_t first = baton__bits_next_clear(&op->a.claimed, op->a.cursor);
+        if (first >= op->plan.chunks) {
+            return;
+        }
+        uint32_t run = 1;
+        while (op->a.asked + run < BATON__DEPTH && first + run < op->plan.chunks &&
+               !baton__bits_get(&op->a.claimed, first + run)) {
+            run++;
+        }
+        baton__frame frame = {.type = BATON__FRAME_READ, .key = op->a.token, .c = run, .d = first};
+        if (!baton__active_send(op, &frame, NULL, 0)) {
+            return;
+        }
+        op->a.cursor = first + run;
+        op->a.asked += run;
+    }
+}
+
+static void write_chunks(baton_operation *op)
+{
+    while (op->a.asked < BATON__DEPTH) {
+        uint32_t index = baton__bits_next_clear(&op->a.claimed, op->a.cursor);
+        if (index >= op->plan.chunks) {
+            return;
+        }
+        baton__frame frame = {.type = BATON__FRAME_WRITE,
+                              .session = op->peer->out_session,
+                              .operation = op->id,
+                              .key = op->a.token,
+                              .nonce = op->a.nonce,
+                              .d = index};
+        (void)baton__bits_set(&op->a.claimed, index);
+        op->a.cursor = index + 1;
+        op->a.asked++;
+        int native = 0;
+        baton_status status =
+            baton__chunk_send(op->peer, op, NULL, index, &frame,
+                              baton__plan_piece(&op->plan, op->descriptors, index), &native);
+        if (status != BATON_OK) {
+            baton__bits_clear(&op->a.claimed, index);
+            return; /* the session is lost; it resumes */
+        }
+    }
+}
+
+/* A send's end proves nothing about the other side, so a write of one message asks for the answer at once. */
+static bool all_on_their_way(const baton_operation *op)
+{
+    return op->kind == BATON_OPERATION_WRITE && op->completion != BATON_COMPLETION_ACK &&
+           baton__bits_full(&op->a.claimed) && op->inflight == 0;
+}
+
+void baton__active_pump(baton_operation *op)
+{
+    if (op->ending || !op->a.attached || op->a.final || op->peer == NULL) {
+        return;
+    }
+    if (!baton__bits_full(&op->a.done)) {
+        if (op->kind == BATON_OPERATION_READ) {
+            ask(op);
+        } else {
+            write_chunks(op);
+        }
+    }
+    if (op->inflight == 0 && (baton__bits_full(&op->a.done) || all_on_their_way(op))) {
+        baton__active_finish(op);
+    }
+}
+
+static void send_answer(baton_operation *op)
+{
+    baton__frame frame = {.type = BATON__FRAME_MOVED, .key = op->a.token};
+    if (op->completion == BATON_COMPLETION_ACK) {
+        frame.type = op->a.nack ? BATON__FRAME_NACK : BATON__FRAME_ACK;
+    }
+    bool with_result = frame.type != BATON__FRAME_MOVED;
+    (void)baton__active_send(op, &frame, with_result ? op->result : NULL,
+                             with_result ? op->result_size : 0);
+    baton_loop_expect(op->connector->loop);
+}
+
+void baton__active_finish(baton_operation *op)
+{
+    if (!op->a.moved_told && baton__bits_full(&op->a.done)) {
+        op->a.moved_told = true;
+        __atomic_store_n(&op->moved, 1, __ATOMIC_RELEASE);
+        baton__operation_ready(op, BATON__READY_MOVED);
+    }
+    if (op->completion == BATON_COMPLETION_ACK && !op->a.answered) {
+        return; /* the application has the word */
+    }
+    send_answer(op);
+    if (op->completion == BATON_COMPLETION_BYTES && op->kind == BATON_OPERATION_READ) {
+        baton__operation_end(op, BATON_OK, 0);
+        return;
+    }
+    op->a.final = true;
+}
+
+void baton__active_answer(baton_operation *op)
+{
+    if (op->ending || op->a.answered) {
+        return;
+    }
+    op->a.answered = true;
+    op->a.nack = __atomic_load_n(&op->answer_state, __ATOMIC_ACQUIRE) == 3;
+    op->a.final = true;
+    if (op->a.attached) {
+        send_answer(op);
+    } else {
+        baton__operation_ready(op, BATON__READY_SILENT);
+    }
+}
+
+void baton__active_quiet(baton_operation *op)
+{
+    if (op->ending && op->inflight == 0) {
+        baton__operation_end(op, op->end_reason, op->end_native);
+    }
+}
+
+void baton__active_stop(baton_operation *op, baton_status reason, int native)
+{
+    if (op->ending || baton__operation_status(op) > BATON_OPERATION_IN_PROGRESS) {
+        return;
+    }
+    if (op->a.final && !op->a.mute) {
+        if (reason != BATON_ERR_DEADLINE && reason != BATON_ERR_SHUT_DOWN) {
+            return; /* the passive side may be COMPLETE already: its answer decides */
+        }
+        reason = BATON_ERR_UNCONFIRMED;
+    }
+    op->ending = true;
+    op->end_reason = reason;
+    op->end_native = native;
+    if (op->a.opened && !op->a.mute && !op->a.final) {
+        baton__frame frame = {.type = BATON__FRAME_FAIL,
+                              .key = op->a.token,
+                              .aux = op->a.cancel_key,
+                              .c = baton__reason_pack(reason)};
+        (void)baton__active_send(op, &frame, NULL, 0);
+    }
+    if (op->inflight == 0) {
+        baton__active_quiet(op);
+    } else if (baton_loop_timer_start(op->connector->loop, &op->timer,
+                                      baton__after_ms(op->connector,
+                                                      op->connector->options.drain_ms)) != BATON_OK) {
+        baton__peer_reset(op->peer);
+    }
+}
+
+void baton__active_lost(baton_operation *op, baton_status reason, int native)
+{
+    if (op->ending) {
+        baton__active_quiet(op);
+        return;
+    }
+    if (!op->a.final) {
+        baton__operation_end(op, reason, native);
+        return;
+    }
+    /* Only another channel can tell now; it gets as long as a lease. */
+    op->a.lost = true;
+    op->end_native = native;
+    baton__operation_ready(op, BATON__READY_SILENT);
+    uint32_t wait_ms = op->lease_ms != 0 ? op->lease_ms : op->connector->options.resume_ms;
+    if (baton_loop_timer_start(op->connector->loop, &op->timer,
+                               baton__after_ms(op->connector, wait_ms)) != BATON_OK) {
+        baton__operation_end(op, BATON_ERR_UNCONFIRMED, native);
+    }
+}
+
+void baton__active_resume(baton_operation *op)
+{
+    if (op->ending) {
+        baton__active_quiet(op);
+        return;
+    }
+    if (op->a.opened && ++op->a.resets > BATON__RESETS_MAX) {
+        BATON__INFO("%s: an operation lost its session %u times", op->connector->name, op->a.resets);
+        baton__active_lost(op, BATON_ERR_PEER_LOST, op->peer->native);
+        return;
+    }
+    open_operation(op);
+}
+
+void baton__active_drained(baton__peer *peer)
+{
+    baton_operation *op;
+    baton_operation *next;
+    DL_FOREACH_SAFE2(peer->actives, op, next, peer_next)
+    {
+        if (op->ending) {
+            baton__active_quiet(op);
+            continue;
+        }
+        op->chunks_repeated += op->a.asked;
+        baton__bits_copy(&op->a.claimed, &op->a.done);
+        op->a.asked = 0;
+        op->a.cursor = 0;
+    }
+}
+
+void baton__active_plan_timer(baton_operation *op)
+{
+    if (op->lease_ms == 0) {
+        return;
+    }
+    uint64_t due = baton__after_ms(op->connector, op->lease_ms / 3 + 1);
+    if (!op->a.final && due > op->a.lease_until_ns) {
+        due = op->a.lease_until_ns;
+    }
+    if (baton_loop_timer_start(op->connector->loop, &op->timer, due) != BATON_OK) {
+        baton__active_stop(op, BATON_ERR_OUT_OF_MEMORY, 0);
+    }
+}
+
+void baton__active_timer(baton_timer *timer)
+{
+    baton_operation *op = (baton_operation *)((char *)timer - offsetof(baton_operation, timer));
+    if (op->ending) {
+        if (op->inflight != 0 && op->peer != NULL) {
+            baton__peer_reset(op->peer); /* drain_ms is over */
+        }
+        return;
+    }
+    if (op->a.lost) {
+        baton__operation_end(op, BATON_ERR_UNCONFIRMED, op->end_native);
+        return;
+    }
+    if (op->a.final) {
+        send_answer(op); /* repeated until it is answered: the passive side answers every one */
+    } else if (baton__now(op->connector) >= op->a.lease_until_ns) {
+        baton__active_stop(op, BATON_ERR_EXPIRED, 0);
+        return;
+    } else {
+        baton__frame frame = {.type = BATON__FRAME_RENEW,
+                              .key = op->a.token,
+                              .a = baton__now(op->connector)};
+        (void)(op->a.attached && baton__active_send(op, &frame, NULL, 0));
+    }
+    baton__active_plan_timer(op);
+}

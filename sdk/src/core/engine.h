@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BATON_CORE_ENGINE_H
+#define BATON_CORE_ENGINE_H
+
+/*
+ * What the files of core share: the connector and everything that its owner thread alone touches. Rules:
+ *
+ * - UCX callbacks (a message, the end of a transfer) change state and send, but never close an endpoint and never call the
+ *   application: what needs that goes on one of the connector's lists (deferred, troubled, ready), which
+ *   baton__engine_progress works off right after UCX's progress has returned.
+ * - An operation ends only through baton__operation_end, and only when no transfer of it is in flight: then its memory
+ *   is quiet.
+ */
+#include "base/event.h"
+#include "core/frame.h"
+#include "core/loop.h"
+#include "core/metadata.h"
+#include "core/plan.h"
+#include "memory/registration.h"
+#include "transport/transport.h"
+#include <baton/connector.h>
+#include <pthread.h>
+
+/* Tables are keyed by UUIDs and tokens, which are random: their first bytes are the hash. The peer's own choice of
+ * nonce or instance can at worst slow down what that peer does. */
+#define HASH_FUNCTION(keyptr, keylen, hashv)                                                       \
+    do {                                                                                           \
+        uint32_t hash_word_;                                                                       \
+        __builtin_memcpy(&hash_word_, (keyptr), sizeof(hash_word_));                               \
+        (hashv) = hash_word_;                                                                      \
+    } while (0)
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+#include <utlist.h>
+
+typedef struct baton__peer baton__peer;
+typedef struct baton__grant baton__grant;
+typedef struct baton__chunk baton__chunk;
+typedef struct baton__control baton__control;
+typedef struct baton__deferred baton__deferred;
+typedef struct baton__tombstone baton__tombstone;
+
+enum {
+    BATON__CHUNK_BYTES = 1024 * 1024, /* see sdk/README.md, "Chunks" */
+    BATON__DEPTH = 4,                 /* chunks of one operation in flight */
+    BATON__SERVED_MAX = 64,           /* chunks of one grant in flight, whatever the peer asks for */
+    BATON__INLINE_MAX = 8192,         /* a readable up to here rides inside its GRANT */
+    BATON__RESETS_MAX = 16,           /* sessions that one operation survives */
+    BATON__DEFERRED_MAX = 4096,
+    BATON__TOMBSTONES_MAX = 16384,
+    BATON__OLD_SESSIONS = 4
+};
+
+/* What other threads ask of an operation (bits of `requests`). */
+enum {
+    BATON__REQUEST_BEGIN = 1,
+    BATON__REQUEST_CANCEL = 2,
+    BATON__REQUEST_ANSWER = 4 /* ack or nack */
+};
+
+/* What is to be told to the application (bits of `ready_flags`). */
+enum {
+    BATON__READY_GRANTED = 1,
+    BATON__READY_MOVED = 2,
+    BATON__READY_SILENT = 4,
+    BATON__READY_OVER = 8
+};
+
+/* The active half of an operation. */
+typedef struct baton__active {
+    baton_metadata *metadata;
+    baton_key nonce;
+    baton_key token;
+    baton_key ack_key;
+    baton_key cancel_key;
+    UT_hash_handle by_nonce;
+    baton__bits claimed; /* read: chunk is being received or done; write: being sent or sent */
+    baton__bits done;    /* bytes are where they belong */
+    uint32_t cursor;     /* where to look for the next chunk to ask for or send */
+    uint32_t asked;      /* chunks asked for or sent, and not done */
+    uint64_t opened_ns;  /* when the OPEN of this session left */
+    uint64_t lease_until_ns;
+    bool opened;         /* an OPEN was sent */
+    bool attached;       /* granted in the present session */
+    bool granted;
+    bool mute;           /* the passive side needs no word of our end */
+    bool moved_told;
+    bool final;          /* MOVED or ACK was sent: the peer's answer decides */
+    bool lost;           /* final, and the peer is lost: only another channel can tell */
+    bool answered;       /* the application acknowledged */
+    bool nack;
+    uint32_t resets;
+} baton__active;
+
+/* The passive half. */
+typedef struct baton__passive {
+    baton_key claim_token;
+    UT_hash_handle by_id;
+    baton__grant *grants;
+    uint32_t granted;  /* grants that are active or complete */
+    uint32_t complete;
+    uint32_t failed;
+} baton__passive;
+
+struct baton_operation {
+    baton_connector *connector;
+    baton_operation_kind kind;
+    uint32_t references;
+    uint32_t requests;   /* atomic, BATON__REQUEST_ bits */
+    uint32_t status;     /* atomic, baton_operation_status */
+    baton_task task;
+    baton__event over;
+    int fd; /* atomic, -1 until asked for */
+    baton_uuid id;
+    uint32_t count;
+    baton_completion completion;
+    baton_descriptor **descriptors;
+    baton_descriptor *one[1]; /* descriptors, where there is one */
+    uint32_t deadline_ms;
+    uint32_t lease_ms;
+    uint32_t readers;
+    uint32_t attempt;
+    uint64_t deadline_ns;
+    baton_operation_complete_fn on_complete;
+    baton_operation_event_fn on_event;
+    void *context;
+    baton_status cancel_reason; /* atomic: of the first cancel or fail */
+    uint32_t answer_state;      /* atomic: 0, 1 being written, 2 there */
+    uint32_t moved;             /* atomic: an acknowledgement is due */
+    baton_settle_keys keys;
+    uint32_t keys_there;        /* atomic: keys can be read */
+
+    /* Owner thread from here on; what the report shows is atomic or written before `status` is. */
+    bool begun;
+    bool ending;           /* no new chunk; ends when inflight is 0 */
+    bool ready_listed;
+    bool registered;
+    uint8_t ready_flags;
+    baton_operation_status end_status;
+    baton_status reason;
+    int native;
+    int end_native;
+    baton_status end_reason;
+    uint32_t inflight;
+    uint64_t bytes_total;
+    uint64_t bytes_moved;  /* atomic */
+    uint64_t chunks_repeated;
+    uint64_t readers_done; /* atomic */
+    baton_timer deadline_timer;
+    baton_timer timer;     /* lease and renewal; drain once it is ending */
+    baton__plan plan;
+    baton__peer *peer;
+    char peer_name[BATON_NAME_MAX + 1];
+    char transport[32];
+    const char *path;
+    void *result;          /* active: of our ack; passive: of the peer's */
+    size_t result_size;
+    baton_operation *ready_next;
+    baton_operation *peer_prev;
+    baton_operation *peer_next;
+    union {
+        baton__active a;
+        baton__passive p;
+    };
+};
+
+typedef enum baton__grant_state {
+    BATON__GRANT_ACTIVE = 1,
+    BATON__GRANT_CLOSING = 2, /* chunks are refused; ends when inflight is 0 */
+    BATON__GRANT_COMPLETE = 3,
+    BATON__GRANT_NACKED = 4,
+    BATON__GRANT_FAILED = 5
+} baton__grant_state;
+
+/* One consumer of a passive operation: its secrets, its lease, its account. */
+struct baton__grant {
+    baton_operation *operation;
+    baton__peer *peer; /* NULL when over */
+    baton__grant_state state;
+    baton_uuid session;
+    baton_uuid instance;
+    baton_key nonce;
+    baton_key token;
+    baton_key ack_key;
+    baton_key cancel_key;
+    baton__plan plan;
+    baton__bits claimed; /* writable: received or being received */
+    uint32_t received;   /* writable: chunks that are there */
+    uint32_t inflight;
+    uint64_t lease_until_ns;
+    uint64_t bytes;
+    bool attached; /* the present session serves it */
+    bool moved;    /* the consumer says that all bytes are there */
+    bool acked;
+    bool nacked;
+    baton_status reason;
+    int native;
+    void *result;
+    size_t result_size;
+    baton_timer timer; /* lease; drain when closing */
+    baton__grant *next; /* of the operation */
+    baton__grant *peer_prev;
+    baton__grant *peer_next;
+};
+
+/* A remote connector. It has at most one endpoint, and a session in each direction that is in use: the one that
+ * we began as the active side (out), and the one that it began (in). */
+struct baton__peer {
+    baton_connector *connector;
+    baton_uuid instance;
+    uint64_t epoch;
+    UT_hash_handle by_instance;
+    char name[BATON_NAME_MAX + 1];
+    uint8_t *address;
+    size_t address_size;
+    baton__endpoint *endpoint;
+    bool troubled;       /* on the connector's list: to be closed, or to be looked at */
+    bool reset_wanted;
+    bool closing;        /* endpoint_close was called and has not ended */
+    bool endpoint_gone;  /* it has */
+    bool heard;          /* a frame came since the endpoint was made */
+    bool ever_heard;
+    uint32_t failures;   /* endpoints lost in a row without a frame in between */
+    int native;          /* of the last failure */
+    baton_uuid out_session;
+    baton_uuid in_session;
+    bool has_in;
+    baton_uuid old_sessions[BATON__OLD_SESSIONS];
+    uint32_t old_next;
+    uint32_t transfers;  /* everything of this peer's that UCX has not called back */
+    uint64_t used_ns;    /* for eviction */
+    char transport[32];
+    baton_timer resume_timer;
+    baton_operation *actives;
+    baton__grant *grants;
+    baton__peer *troubled_next;
+};
+
+struct baton_connector {
+    baton_connector_options options;
+    char name[BATON_NAME_MAX + 1];
+    char hostname[256];
+    baton_uuid instance;
+    uint64_t epoch;
+    uint32_t references;
+    uint32_t fork_generation;
+    uint32_t shutting;  /* atomic: nothing new */
+    uint32_t creating;  /* atomic: threads inside create and begin */
+    baton_loop *loop;
+    pthread_t thread;
+    bool has_thread;
+    bool stop;
+    const baton__transport_table *table;
+    baton__transport *transport;
+    uint8_t *identity; /* encoded block that goes with every OPEN */
+    size_t identity_size;
+    baton__registrations registrations;
+    baton_operation *by_nonce;  /* active */
+    baton_operation *by_id;     /* passive */
+    baton__peer *by_instance;
+    baton_operation *ready_head;
+    baton_operation *ready_tail;
+    baton__peer *troubled;
+    baton__deferred *deferred;  /* list, oldest first */
+    uint32_t deferred_count;
+    baton__tombstone *tombstones;
+    baton__chunk *free_chunks;
+    baton__control *free_controls;
+    baton_connector_stats stats; /* written by the owner only, read by all: relaxed atomics */
+};
+
+#define BATON__COUNT_BY(connector, field, by)                                                      \
+    __atomic_store_n(&(connector)->stats.field,                                                    \
+                     __atomic_load_n(&(connector)->stats.field, __ATOMIC_RELAXED) +                \
+                         (uint64_t)(by),                                                           \
+                     __ATOMIC_RELAXED)
+#define BATON__COUNT(connector, field) BATON__COUNT_BY(connector, field, 1)
+#define BATON__UNCOUNT(connector, field) BATON__COUNT_BY(connector, field, -1)
+
+static inline uint64_t baton__now(const baton_connector *connector)
+{
+    return baton_loop_now_ns(connector->loop);
+}
+
+static inline uint64_t baton__after_ms(const baton_connector *connector, uint32_t ms)
+{
+    return baton__now(connector) + (uint64_t)ms * BATON__NS_PER_MS;
+}
+
+/* The parts of core, each with its header. */
+#include "core/active.h"
+#include "core/operation.h"
+#include "core/outbox.h"
+#include "core/passive.h"
+#include "core/peer.h"
+#include "core/progress.h"
+#include "core/tombstone.h"
+
+#endif

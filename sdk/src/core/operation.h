@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BATON_CORE_OPERATION_H
+#define BATON_CORE_OPERATION_H
+
+/* The object, its states and its end. The diagram stands in sdk/README.md. */
+
+static inline bool baton__is_active(const baton_operation *operation)
+{
+    return operation->kind >= BATON_OPERATION_READ;
+}
+
+baton_operation_status baton__operation_status(const baton_operation *operation);
+/* The one setter: checks the transition, traces it. */
+void baton__operation_set_status(baton_operation *operation, baton_operation_status status);
+
+/* Ends it: nothing is in flight. Once. The application is told by baton__ready_work. */
+void baton__operation_end(baton_operation *operation, baton_status reason, int native);
+/* Queues something to tell (BATON__READY_ bits). */
+void baton__operation_ready(baton_operation *operation, uint8_t flags);
+/* Runs callbacks; returns how many operations it told something. Outside of the transport's callbacks. */
+int baton__ready_work(baton_connector *connector);
+
+/* Any thread: has the owner look at the request bits. */
+void baton__operation_request(baton_operation *operation, uint32_t bits);
+/* COMPLETE for OK, CANCELLED where a side wanted it so, else ERRORED. */
+baton_operation_status baton__status_for(baton_status reason);
+void baton__operation_unref(baton_operation *operation);
+/* The task of operation->task: works off the request bits. */
+void baton__operation_requested(baton_task *task);
+/* Deadline or cancel, whichever side it is. Owner thread. */
+void baton__operation_stop(baton_operation *operation, baton_status reason, int native);
+
+/* What the other side is told about, seen from here. */
+baton_status baton__reason_of_peer(baton_status told);
+/* Copies a result for an acknowledgement. Errors: ERR_OUT_OF_MEMORY. */
+baton_status baton__result_copy(void **to, size_t *to_size, const void *result, size_t size);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/engine.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void control_done(baton__transfer *transfer, baton_status status, int native)
+{
+    (void)status;
+    (void)native;
+    baton__control *control = (baton__control *)transfer;
+    baton__peer *peer = control->peer;
+    free(control->large);
+    control->large = NULL;
+    control->next = peer->connector->free_controls;
+    peer->connector->free_controls = control;
+    baton__peer_transfer_done(peer);
+}
+
+static baton__control *new_control(baton_connector *connector)
+{
+    baton__control *control = connector->free_controls;
+    if (control != NULL) {
+        connector->free_controls = control->next;
+        return control;
+    }
+    control = calloc(1, sizeof(*control));
+    if (control == NULL) {
+        BATON__ERROR("out of memory for a control frame");
+        return NULL;
+    }
+    control->transfer.done = control_done;
+    return control;
+}
+
+static void address_frame(const baton__peer *peer, baton__frame *frame)
+{
+    frame->to_instance = peer->instance;
+    frame->to_epoch = peer->epoch;
+}
+
+static const void *copy_body(baton__control *control, const void *body, size_t size)
+{
+    uint8_t *to = control->body;
+    if (size > sizeof(control->body)) {
+        control->large = malloc(size);
+        to = control->large;
+    }
+    if (to != NULL && size != 0) {
+        memcpy(to, body, size);
+    }
+    return to;
+}
+
+baton_status baton__send_control(baton__peer *peer, baton__frame *frame, const void *body, size_t size)
+{
+    if (peer->endpoint == NULL || peer->closing || peer->reset_wanted) {
+        return BATON_ERR_PEER_LOST;
+    }
+    baton__control *control = new_control(peer->connector);
+    if (control == NULL) {
+        return BATON_ERR_OUT_OF_MEMORY;
+    }
+    address_frame(peer, frame);
+    baton__frame_encode(frame, control->header);
+    control->peer = peer;
+    peer->transfers++;
+    const void *copy = copy_body(control, body, size);
+    bool pending = false;
+    int native = 0;
+    baton_status status = BATON_ERR_OUT_OF_MEMORY;
+    if (copy != NULL) {
+        status = peer->connector->table->send(peer->endpoint, control->header, BATON__FRAME_SIZE, copy,
+                                              size, true, &control->transfer, &pending, &native);
+    }
+    BATON__TRACE("%s -> %s: %s", baton__frame_type_name(frame->type), peer->name,
+                 baton_status_name(status));
+    if (!pending) {
+        control_done(&control->transfer, status, native);
+    }
+    if (status != BATON_OK) {
+        baton__peer_failed(peer, native);
+    }
+    return status;
+}
+
+static void chunk_done(baton__transfer *transfer, baton_status status, int native)
+{
+    baton__chunk copy = *(baton__chunk *)transfer;
+    baton__chunk *chunk = (baton__chunk *)transfer;
+    baton_connector *connector = copy.operation->connector;
+    chunk->next = connector->free_chunks;
+    connector->free_chunks = chunk;
+    if (status == BATON_OK) {
+        if (copy.incoming) {
+            BATON__COUNT_BY(connector, bytes_received, copy.size);
+        } else {
+            BATON__COUNT_BY(connector, bytes_sent, copy.size);
+        }
+    }
+    copy.operation->inflight--;
+    if (copy.grant != NULL) {
+        copy.grant->inflight--;
+        baton__passive_chunk_over(copy.grant, &copy, status, native);
+    } else {
+        baton__active_chunk_over(copy.operation, &copy, status, native);
+    }
+    baton__peer_transfer_done(copy.peer);
+}
+
+static baton__chunk *new_chunk(baton__peer *peer, baton_operation *operation, baton__grant *grant,
+                               uint32_t index, size_t size, bool incoming)
+{
+    baton_connector *connector = operation->connector;
+    baton__chunk *chunk = connector->free_chunks;
+    if (chunk != NULL) {
+        connector->free_chunks = chunk->next;
+    } else {
+        chunk = malloc(sizeof(*chunk));
+        if (chunk == NULL) {
+            BATON__ERROR("out of memory for a chunk");
+            return NULL;
+        }
+    }
+    chunk->transfer.done = chunk_done;
+    chunk->peer = peer;
+    chunk->operation = operation;
+    chunk->grant = grant;
+    chunk->index = index;
+    chunk->size = size;
+    chunk->incoming = incoming;
+    peer->transfers++;
+    operation->inflight++;
+    if (grant != NULL) {
+        grant->inflight++;
+    }
+    return chunk;
+}
+
+static void drop_chunk(baton__chunk *chunk)
+{
+    baton_connector *connector = chunk->operation->connector;
+    chunk->operation->inflight--;
+    if (chunk->grant != NULL) {
+        chunk->grant->inflight--;
+    }
+    baton__peer_transfer_done(chunk->peer);
+    chunk->next = connector->free_chunks;
+    connector->free_chunks = chunk;
+}
+
+baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, baton__grant *grant,
+                               uint32_t index, baton__frame *frame, baton__piece piece, int *native_out)
+{
+    if (peer->endpoint == NULL || peer->closing || peer->reset_wanted) {
+        return BATON_ERR_PEER_LOST;
+    }
+    baton__chunk *chunk = new_chunk(peer, operation, grant, index, piece.size, false);
+    if (chunk == NULL) {
+        return BATON_ERR_OUT_OF_MEMORY;
+    }
+    address_frame(peer, frame);
+    baton__frame_encode(frame, chunk->header);
+    bool pending = false;
+    baton_status status = operation->connector->table->send(
+        peer->endpoint, chunk->header, BATON__FRAME_SIZE, piece.pointer, piece.size, false,
+        &chunk->transfer, &pending, native_out);
+    if (status != BATON_OK) {
+        drop_chunk(chunk);
+        baton__peer_failed(peer, *native_out);
+        return status;
+    }
+    if (!pending) {
+        chunk_done(&chunk->transfer, BATON_OK, 0);
+    }
+    return BATON_OK;
+}
+
+baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation, baton__grant *grant,
+                                  uint32_t index, const baton__payload *payload, baton__piece piece,
+                                  int *native_out)
+{
+    baton__chunk *chunk = new_chunk(peer, operation, grant, index, piece.size, true);
+    if (chunk == NULL) {
+        return BATON_ERR_OUT_OF_MEMORY;
+    }
+    bool pending = false;
+    baton_status status = BATON_OK;
+    if (payload->announced) {
+        status = operation->connector->table->receive(operation->connector->transport, payload,
+                                                      piece.pointer, &chunk->transfer, &pending,
+                                                      native_out);
+    } else {
+        memcpy(piece.pointer, payload->data, piece.size);
+    }
+    if (status != BATON_OK) {
+        drop_chunk(chunk);
+        baton__peer_failed(peer, *native_out);
+        return status;
+    }
+    if (!pending) {
+        chunk_done(&chunk->transfer, BATON_OK, 0);
+    }
+    return BATON_OK;
+}
+
+void baton__outbox_fini(baton_connector *connector)
+{
+    for (baton__control *control; (control = connector->free_controls) != NULL;) {
+        connector->free_controls = control->next;
+        free(control);
+    }
+    for (baton__chunk *chunk; (chunk = connector->free_chunks) != NULL;) {
+        connector->free_chunks = chunk->next;
+        free(chunk);
+    }
+}

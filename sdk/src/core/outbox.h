@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BATON_CORE_OUTBOX_H
+#define BATON_CORE_OUTBOX_H
+
+/*
+ * What leaves: control frames, which are copied and forgotten, and chunks, whose memory is the operation's until UCX
+ * calls back. Objects come from free lists of the connector.
+ */
+struct baton__control {
+    baton__transfer transfer;
+    baton__peer *peer;
+    baton__control *next;
+    uint8_t *large; /* a body that does not fit */
+    uint8_t header[BATON__FRAME_SIZE];
+    uint8_t body[600];
+};
+
+/* A chunk on its way, in either direction, for an active operation or a grant. */
+struct baton__chunk {
+    baton__transfer transfer;
+    baton__peer *peer;
+    baton_operation *operation; /* always */
+    baton__grant *grant;        /* passive side only */
+    uint32_t index;
+    bool incoming;
+    size_t size;
+    baton__chunk *next;
+    uint8_t header[BATON__FRAME_SIZE];
+};
+
+/* Fills to_instance, to_epoch and session (of the direction) in. Dropped, with ERR_PEER_LOST, while there is no endpoint: who needs an
+ * answer has a deadline, a lease and the next session. body: copied. */
+baton_status baton__send_control(baton__peer *peer, baton__frame *frame, const void *body, size_t size);
+
+/* Sends or receives a chunk; baton__chunk_over is called once, maybe before this returns. On failure it is not called.
+ * frame: of a send; payload: of a receive. */
+baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, baton__grant *grant,
+                               uint32_t index, baton__frame *frame, baton__piece piece, int *native_out);
+baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation, baton__grant *grant,
+                                  uint32_t index, const baton__payload *payload, baton__piece piece,
+                                  int *native_out);
+
+void baton__outbox_fini(baton_connector *connector);
+
+#endif

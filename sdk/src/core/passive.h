@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BATON_CORE_PASSIVE_H
+#define BATON_CORE_PASSIVE_H
+
+/* The passive side: grants, serves, judges. grant.c has the life of one grant, passive.c the frames. */
+
+void baton__passive_begin(baton_operation *operation);
+/* OPEN with its verified block. peer: has adopted the session. */
+void baton__passive_open(baton__peer *peer, const baton__frame *frame, const baton__block *block);
+/* Any other frame of an active side. */
+void baton__passive_frame(baton_connector *connector, const baton__frame *frame,
+                          const baton__payload *payload);
+void baton__passive_chunk_over(baton__grant *grant, const baton__chunk *chunk, baton_status status,
+                               int native);
+void baton__passive_stop(baton_operation *operation, baton_status reason, int native);
+void baton__passive_drained(baton__peer *peer);
+baton_status baton__passive_settle(baton_operation *operation, baton_settlement settlement,
+                                   const baton_key *key, baton_status reason, const void *result,
+                                   size_t size);
+void baton__passive_fini(baton_operation *operation);
+
+/* grant.c */
+baton_status baton__grant_create(baton_operation *operation, baton__peer *peer, const baton__frame *frame,
+                                 const baton__block *block, baton__grant **grant_out);
+void baton__grant_destroy(baton__grant *grant);
+void baton__grant_renew(baton__grant *grant);
+/* No more chunks; ends when quiet; the consumer is told unless it said so itself. */
+void baton__grant_close(baton__grant *grant, baton_status reason, int native);
+/* Completes it if everything that it needs has happened. */
+void baton__grant_try_finish(baton__grant *grant);
+/* Ends a closing grant that is quiet. */
+void baton__grant_quiet(baton__grant *grant);
+void baton__grant_send(baton__grant *grant, baton__frame *frame);
+/* Ends the operation once all its readers have ended. */
+void baton__passive_account(baton_operation *operation);
+
+#endif

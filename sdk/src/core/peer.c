@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/engine.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define PEER_ADD(table, peer) HASH_ADD(by_instance, table, instance, sizeof(baton_uuid), peer)
+
+baton__peer *baton__peer_find(baton_connector *connector, const baton_uuid *instance)
+{
+    baton__peer *peer;
+    HASH_FIND(by_instance, connector->by_instance, instance, sizeof(*instance), peer);
+    return peer;
+}
+
+static bool is_idle(const baton__peer *peer)
+{
+    return peer->actives == NULL && peer->grants == NULL && !peer->troubled && !peer->closing &&
+           peer->transfers == 0;
+}
+
+static void free_peer(baton__peer *peer)
+{
+    baton_connector *connector = peer->connector;
+    HASH_DELETE(by_instance, connector->by_instance, peer);
+    baton_loop_timer_stop(connector->loop, &peer->resume_timer);
+    BATON__UNCOUNT(connector, peers_live);
+    free(peer->address);
+    free(peer);
+}
+
+/* Makes room: peers without an endpoint go at once, the longest unused one with an endpoint is closed first. */
+static baton_status make_room(baton_connector *connector)
+{
+    if (HASH_CNT(by_instance, connector->by_instance) < connector->options.peers_max) {
+        return BATON_OK;
+    }
+    baton__peer *oldest = NULL;
+    baton__peer *peer;
+    baton__peer *next;
+    HASH_ITER(by_instance, connector->by_instance, peer, next)
+    {
+        if (is_idle(peer) && peer->endpoint == NULL) {
+            free_peer(peer);
+            return BATON_OK;
+        }
+        if (is_idle(peer) && (oldest == NULL || peer->used_ns < oldest->used_ns)) {
+            oldest = peer;
+        }
+    }
+    if (oldest == NULL) {
+        return baton__fail(BATON_ERR_LIMIT, "%s: peers_max (%u) peers are in use", connector->name,
+                           connector->options.peers_max);
+    }
+    baton__peer_reset(oldest); /* one too many until it is closed; the next one to come frees it */
+    return BATON_OK;
+}
+
+static void on_resume_timer(baton_timer *timer);
+
+static baton_status new_peer(baton_connector *connector, const baton__block *block,
+                             baton__peer **peer_out)
+{
+    baton_status status = make_room(connector);
+    if (status != BATON_OK) {
+        return status;
+    }
+    baton__peer *peer = calloc(1, sizeof(*peer));
+    uint8_t *address = malloc(block->address_size);
+    if (peer == NULL || address == NULL) {
+        free(peer);
+        free(address);
+        return baton__fail_memory("a peer");
+    }
+    memcpy(address, block->address, block->address_size);
+    peer->connector = connector;
+    peer->instance = block->instance;
+    peer->epoch = block->epoch;
+    peer->address = address;
+    peer->address_size = block->address_size;
+    memcpy(peer->name, block->name, sizeof(peer->name));
+    peer->used_ns = baton__now(connector);
+    peer->resume_timer.fire = on_resume_timer;
+    PEER_ADD(connector->by_instance, peer);
+    if (peer->by_instance.tbl == NULL) {
+        free(peer->address);
+        free(peer);
+        return baton__fail_memory("a peer");
+    }
+    BATON__COUNT(connector, peers_live);
+    *peer_out = peer;
+    return BATON_OK;
+}
+
+baton_status baton__peer_get(baton_connector *connector, const baton__block *block, baton__peer **peer_out)
+{
+    baton__peer *peer = baton__peer_find(connector, &block->instance);
+    if (peer == NULL) {
+        return new_peer(connector, block, peer_out);
+    }
+    if (peer->epoch != block->epoch) {
+        return baton__fail(BATON_ERR_STALE_PEER, "%s: the epoch of the metadata is not the peer's",
+                           peer->name);
+    }
+    peer->used_ns = baton__now(connector);
+    *peer_out = peer;
+    return BATON_OK;
+}
+
+bool baton__peer_is_up(const baton__peer *peer)
+{
+    return peer->endpoint != NULL && !peer->closing && !peer->reset_wanted;
+}
+
+baton_status baton__peer_connect(baton__peer *peer)
+{
+    if (peer->closing || peer->reset_wanted) {
+        return BATON_ERR_BUSY;
+    }
+    if (peer->endpoint != NULL) {
+        return BATON_OK;
+    }
+    baton_connector *connector = peer->connector;
+    baton_status status = connector->table->endpoint_create(
+        connector->transport, peer->address, peer->address_size, peer, &peer->endpoint);
+    if (status != BATON_OK) {
+        return status;
+    }
+    peer->out_session = baton_uuid_random();
+    peer->heard = false;
+    peer->transport[0] = '\0';
+    BATON__COUNT(connector, endpoints_created);
+    return BATON_OK;
+}
+
+static void trouble(baton__peer *peer)
+{
+    if (!peer->troubled) {
+        peer->troubled = true;
+        LL_PREPEND2(peer->connector->troubled, peer, troubled_next);
+    }
+}
+
+void baton__peer_failed(baton__peer *peer, int native)
+{
+    if (peer->closing || peer->reset_wanted) {
+        return;
+    }
+    BATON__DEBUG("%s: endpoint of %s failed: %s", peer->connector->name, peer->name,
+                 peer->connector->table->native_text(native));
+    peer->failures++;
+    peer->native = native;
+    peer->reset_wanted = true;
+    BATON__COUNT(peer->connector, endpoints_failed);
+    trouble(peer);
+}
+
+void baton__peer_reset(baton__peer *peer)
+{
+    if (!peer->closing && !peer->reset_wanted) {
+        peer->reset_wanted = true;
+        BATON__COUNT(peer->connector, endpoints_forced);
+        trouble(peer);
+    }
+}
+
+void baton__peer_heard(baton__peer *peer)
+{
+    peer->heard = true;
+    peer->ever_heard = true;
+    peer->failures = 0;
+}
+
+void baton__peer_transfer_done(baton__peer *peer)
+{
+    if (--peer->transfers == 0 && peer->closing) {
+        trouble(peer);
+    }
+}
+
+static bool is_old_session(const baton__peer *peer, const baton_uuid *session)
+{
+    for (size_t i = 0; i < BATON__OLD_SESSIONS; i++) {
+        if (baton_uuid_equal(&peer->old_sessions[i], session)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+baton_status baton__peer_adopt(baton__peer *peer, const baton_uuid *session)
+{
+    if (peer->closing || peer->reset_wanted) {
+        return BATON_ERR_BUSY;
+    }
+    if (peer->has_in && baton_uuid_equal(&peer->in_session, session)) {
+        return BATON_OK;
+    }
+    if (is_old_session(peer, session)) {
+        return BATON_ERR_EXPIRED;
+    }
+    if (peer->has_in) {
+        /* The peer has closed its end of the old session: drain ours before the new one is served. */
+        baton__peer_reset(peer);
+        return BATON_ERR_BUSY;
+    }
+    peer->in_session = *session;
+    peer->has_in = true;
+    return BATON_OK;
+}
+
+const char *baton__peer_transport(baton__peer *peer)
+{
+    if (peer->transport[0] == '\0' && peer->endpoint != NULL && peer->heard) {
+        peer->connector->table->endpoint_describe(peer->endpoint, peer->transport,
+                                                  sizeof(peer->transport));
+    }
+    return peer->transport;
+}
+
+void baton__peer_add_active(baton__peer *peer, baton_operation *operation)
+{
+    operation->peer = peer;
+    DL_APPEND2(peer->actives, operation, peer_prev, peer_next);
+}
+
+void baton__peer_remove_active(baton_operation *operation)
+{
+    if (operation->peer != NULL) {
+        DL_DELETE2(operation->peer->actives, operation, peer_prev, peer_next);
+        operation->peer->used_ns = baton__now(operation->connector);
+        operation->peer = NULL;
+    }
+}
+
+void baton__peer_add_grant(baton__peer *peer, baton__grant *grant)
+{
+    grant->peer = peer;
+    DL_APPEND2(peer->grants, grant, peer_prev, peer_next);
+}
+
+void baton__peer_remove_grant(baton__grant *grant)
+{
+    if (grant->peer != NULL) {
+        DL_DELETE2(grant->peer->grants, grant, peer_prev, peer_next);
+        grant->peer->used_ns = baton__now(grant->operation->connector);
+        grant->peer = NULL;
+    }
+}
+
+static void on_closed(void *owner)
+{
+    baton__peer *peer = owner;
+    peer->endpoint_gone = true;
+    trouble(peer);
+}
+
+static void begin_close(baton__peer *peer)
+{
+    peer->reset_wanted = false;
+    peer->closing = true;
+    peer->endpoint_gone = peer->endpoint == NULL;
+    for (baton_operation *op = peer->actives; op != NULL; op = op->peer_next) {
+        op->a.attached = false;
+    }
+    for (baton__grant *grant = peer->grants; grant != NULL; grant = grant->peer_next) {
+        grant->attached = false;
+    }
+    baton__endpoint *endpoint = peer->endpoint;
+    peer->endpoint = NULL;
+    if (endpoint != NULL) {
+        peer->connector->table->endpoint_close(endpoint, on_closed);
+    }
+}
+
+static void lose(baton__peer *peer, baton_status reason)
+{
+    baton_operation *op;
+    baton_operation *next_op;
+    DL_FOREACH_SAFE2(peer->actives, op, next_op, peer_next)
+    {
+        baton__active_lost(op, reason, peer->native);
+    }
+    baton__grant *grant;
+    baton__grant *next_grant;
+    DL_FOREACH_SAFE2(peer->grants, grant, next_grant, peer_next)
+    {
+        baton__grant_close(grant, BATON_ERR_PEER_LOST, peer->native);
+    }
+    peer->failures = 0;
+}
+
+static void on_resume_timer(baton_timer *timer)
+{
+    baton__peer *peer = (baton__peer *)((char *)timer - offsetof(baton__peer, resume_timer));
+    baton__grant *grant;
+    baton__grant *next;
+    DL_FOREACH_SAFE2(peer->grants, grant, next, peer_next)
+    {
+        if (!grant->attached) {
+            baton__grant_close(grant, BATON_ERR_PEER_LOST, peer->native);
+        }
+    }
+}
+
+static void resume(baton__peer *peer, const baton_uuid *old_in, bool had_in)
+{
+    baton_connector *connector = peer->connector;
+    baton_operation *op;
+    baton_operation *next;
+    DL_FOREACH_SAFE2(peer->actives, op, next, peer_next)
+    {
+        baton__active_resume(op);
+    }
+    if (peer->grants != NULL && had_in) {
+        baton__frame frame = {.type = BATON__FRAME_RESET, .session = *old_in};
+        (void)baton__send_control(peer, &frame, NULL, 0);
+        if (peer->resume_timer.slot_ == 0 &&
+            baton_loop_timer_start(connector->loop, &peer->resume_timer,
+                                   baton__after_ms(connector, connector->options.resume_ms)) != BATON_OK) {
+            lose(peer, BATON_ERR_OUT_OF_MEMORY);
+        }
+    }
+    BATON__COUNT(connector, sessions_resumed);
+}
+
+/* Everything of the old session is over: what was ending ends, what is alive goes on. */
+static void drained(baton__peer *peer)
+{
+    baton_uuid old_in = peer->in_session;
+    bool had_in = peer->has_in;
+    if (had_in) {
+        peer->old_sessions[peer->old_next++ % BATON__OLD_SESSIONS] = old_in;
+        peer->has_in = false;
+    }
+    peer->closing = false;
+    baton__active_drained(peer);
+    baton__passive_drained(peer);
+    if (peer->actives == NULL && peer->grants == NULL) {
+        return;
+    }
+    if (peer->failures >= 2 || (peer->failures >= 1 && !peer->ever_heard)) {
+        lose(peer, peer->ever_heard ? BATON_ERR_PEER_LOST : BATON_ERR_UNREACHABLE);
+        return;
+    }
+    if (baton__peer_connect(peer) != BATON_OK) {
+        lose(peer, peer->ever_heard ? BATON_ERR_PEER_LOST : BATON_ERR_UNREACHABLE);
+        return;
+    }
+    resume(peer, &old_in, had_in);
+}
+
+int baton__peers_work(baton_connector *connector)
+{
+    int done = 0;
+    baton__peer *list = connector->troubled;
+    connector->troubled = NULL;
+    while (list != NULL) {
+        baton__peer *peer = list;
+        list = peer->troubled_next;
+        peer->troubled = false;
+        if (peer->reset_wanted && !peer->closing) {
+            begin_close(peer);
+        }
+        if (peer->closing && peer->endpoint_gone && peer->transfers == 0) {
+            drained(peer);
+        }
+        done++;
+    }
+    return done;
+}
+
+bool baton__peers_close(baton_connector *connector)
+{
+    bool all = true;
+    baton__peer *peer;
+    baton__peer *next;
+    HASH_ITER(by_instance, connector->by_instance, peer, next)
+    {
+        if (peer->endpoint != NULL) {
+            baton__peer_reset(peer);
+        }
+        all = all && peer->endpoint == NULL && !peer->closing && peer->transfers == 0;
+    }
+    return all;
+}
+
+void baton__peers_free(baton_connector *connector)
+{
+    baton__peer *peer;
+    baton__peer *next;
+    HASH_ITER(by_instance, connector->by_instance, peer, next)
+    {
+        free_peer(peer);
+    }
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BATON_CORE_PROGRESS_H
+#define BATON_CORE_PROGRESS_H
+
+/* What the loop drives: the transport, and the lists that its callbacks fill. dispatch.c has the message callback. */
+int baton__engine_progress(void *context);
+bool baton__engine_arm(void *context);
+
+void baton__dispatch_message(void *context, const void *header, size_t header_size,
+                             const baton__payload *payload);
+void baton__dispatch_foreign(void *context);
+void baton__dispatch_failed(void *context, void *owner, int native);
+/* Frames that had to wait for something that a callback may not do. */
+int baton__deferred_work(baton_connector *connector);
+void baton__deferred_free(baton_connector *connector);
+
+#endif
