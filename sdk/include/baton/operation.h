@@ -175,8 +175,10 @@ BATON_API BATON_CHECKED baton_status baton_operation_metadata(const baton_operat
 
 /** Number of descriptors. */
 BATON_API size_t baton_operation_count(const baton_operation *operation);
-/** The index-th local descriptor; of a read that is COMPLETE it holds the data. Ownership: a reference
- *  for the caller. Errors: ERR_INVALID_ARGUMENT for an index beyond the last. Threads: any. Blocking: no. */
+/** The index-th local descriptor of an active operation; of a read that is COMPLETE it holds the data. An active
+ *  operation keeps its references until its handle is destroyed. Ownership: a reference for the caller.
+ *  Errors: ERR_INVALID_ARGUMENT for an index beyond the last, ERR_WRONG_STATE for a passive operation.
+ *  Threads: any. Blocking: no. */
 BATON_API BATON_CHECKED baton_status baton_operation_result(const baton_operation *operation, size_t index,
                                                             baton_descriptor **descriptor_out);
 

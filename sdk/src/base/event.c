@@ -2,10 +2,11 @@
 /*
  * A one-shot event on a futex.
  *
- * The states only go 0 -> 1, 0 -> 2 -> 1. Who is about to sleep makes it 2 first, so setting enters the
- * kernel only when somebody may sleep. The memory may be freed by who sees the event set, while the
- * setter is still on its way into the kernel: FUTEX_WAKE on such an address reads nothing through it,
- * and at worst wakes a stranger, whose loop takes a spurious wake-up as every user of a futex must.
+ * The states only go 0 -> 1, 0 -> 2 -> 1. Who is about to sleep makes it 2 first, so setting enters
+ * the kernel only when somebody may sleep. The memory may be freed by who sees the event set, while
+ * the setter is still on its way into the kernel: FUTEX_WAKE on such an address reads nothing
+ * through it, and at worst wakes a stranger, whose loop takes a spurious wake-up as every user of a
+ * futex must.
  */
 #include "base/event.h"
 
@@ -60,8 +61,8 @@ bool baton__event_wait(baton__event *event, uint32_t timeout_ms)
     if (timeout_ms == 0 || baton__event_is_set(event)) {
         return baton__event_is_set(event);
     }
-    /* An absolute time, so that spurious wake-ups and signals do not prolong the wait. FUTEX_WAIT_BITSET
-     * takes it on CLOCK_MONOTONIC. */
+    /* An absolute time, so that spurious wake-ups and signals do not prolong the wait.
+     * FUTEX_WAIT_BITSET takes it on CLOCK_MONOTONIC. */
     struct timespec deadline = deadline_after(timeout_ms);
     const struct timespec *until = timeout_ms == BATON_FOREVER ? NULL : &deadline;
     while (!is_set_or_announce(event)) {

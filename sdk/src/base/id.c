@@ -2,10 +2,10 @@
 /*
  * Identifiers and secrets.
  *
- * UUIDs come from a buffer of each thread, since one getrandom(2) each would cost more than the rest of a
- * small operation. The buffer remembers the process that filled it: after fork(2) the child must not
- * hand out what the parent hands out too. Keys are secrets and take no part in this: each is its own call of
- * getrandom, and no copy stays behind.
+ * UUIDs come from a buffer of each thread, since one getrandom(2) each would cost more than the
+ * rest of a small operation. The buffer remembers the process that filled it: after fork(2) the
+ * child must not hand out what the parent hands out too. Keys are secrets and take no part in this:
+ * each is its own call of getrandom, and no copy stays behind.
  */
 #include <baton/id.h>
 
@@ -34,7 +34,8 @@ static void fill_random(uint8_t *bytes, size_t size)
             continue;
         }
         if (got <= 0) {
-            abort(); /* a token that can be guessed would be worse; Linux has getrandom since 3.17 */
+            abort(); /* a token that can be guessed would be worse; Linux has getrandom since 3.17
+                      */
         }
         bytes += got;
         size -= (size_t)got;
@@ -105,7 +106,8 @@ static int hex_value(char c)
     return -1;
 }
 
-/* Returns what follows the digits, NULL if there are not 2 * count of them. Never reads past the zero. */
+/* Returns what follows the digits, NULL if there are not 2 * count of them. Never reads past the
+ * zero. */
 static const char *parse_hex(const char *text, uint8_t *bytes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

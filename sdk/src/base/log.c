@@ -2,10 +2,10 @@
 /*
  * The log sink of the process.
  *
- * The level is read on every would-be line, with one relaxed load. Sink and context belong together and
- * are read under a read-write lock, which is held while the sink runs: so when baton_log_set_sink
- * returns, nobody uses the old context any more and its owner may free it. Writers of lines do not
- * exclude each other.
+ * The level is read on every would-be line, with one relaxed load. Sink and context belong together
+ * and are read under a read-write lock, which is held while the sink runs: so when
+ * baton_log_set_sink returns, nobody uses the old context any more and its owner may free it.
+ * Writers of lines do not exclude each other.
  */
 #include "base/log.h"
 
@@ -53,7 +53,8 @@ static int level_of_environment(void)
             return i;
         }
     }
-    (void)fprintf(stderr, "baton: warn: BATON_LOG_LEVEL is none of error, warn, info, debug, trace\n");
+    (void)fprintf(stderr,
+                  "baton: warn: BATON_LOG_LEVEL is none of error, warn, info, debug, trace\n");
     return BATON_LOG_WARN;
 }
 

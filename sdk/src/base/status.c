@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <baton/status.h>
 
-/* The parameters are int, so that a value from the wire that is no enumerator is legal in a switch. */
+/* The parameters are int, so that a value from the wire that is no enumerator is legal in a switch.
+ */
 static const char *name_of(int value)
 {
     switch (value) {
-#define STATUS_NAME(name, value, text)                                                             \
-    case (value):                                                                                  \
+#define STATUS_NAME(name, value, text) \
+    case (value):                      \
         return #name;
         BATON_STATUS_LIST(STATUS_NAME)
 #undef STATUS_NAME
@@ -18,8 +19,8 @@ static const char *name_of(int value)
 static const char *text_of(int value)
 {
     switch (value) {
-#define STATUS_TEXT(name, value, text)                                                             \
-    case (value):                                                                                  \
+#define STATUS_TEXT(name, value, text) \
+    case (value):                      \
         return (text);
         BATON_STATUS_LIST(STATUS_TEXT)
 #undef STATUS_TEXT

@@ -201,7 +201,7 @@ void baton__active_answer(baton_operation *op)
         return;
     }
     op->a.answered = true;
-    op->a.nack = __atomic_load_n(&op->answer_state, __ATOMIC_ACQUIRE) == 3;
+    op->a.nack = __atomic_load_n(&op->answer_state, __ATOMIC_ACQUIRE) == BATON__ANSWER_NACK;
     op->a.final = true;
     if (op->a.attached) {
         send_answer(op);

@@ -37,7 +37,6 @@ static void chunk_done(baton_operation *op, uint32_t index, size_t size)
         if (op->a.asked > 0) {
             op->a.asked--;
         }
-        op->path = "am";
         __atomic_add_fetch(&op->bytes_moved, size, __ATOMIC_RELAXED);
     }
 }

@@ -58,6 +58,9 @@ enum {
     BATON__REQUEST_ANSWER = 4 /* ack or nack */
 };
 
+/* The application's acknowledgement (answer_state). */
+enum { BATON__ANSWER_ACK = 2, BATON__ANSWER_NACK = 3 };
+
 /* What is to be told to the application (bits of `ready_flags`). */
 enum {
     BATON__READY_GRANTED = 1,
@@ -112,7 +115,7 @@ struct baton_operation {
     baton__event over;
     int fd; /* atomic, -1 until asked for */
     baton_uuid id;
-    uint32_t count;
+    uint32_t count; /* descriptors */
     baton_completion completion;
     baton_descriptor **descriptors;
     baton_descriptor *one[1]; /* descriptors, where there is one */
@@ -124,11 +127,12 @@ struct baton_operation {
     baton_operation_complete_fn on_complete;
     baton_operation_event_fn on_event;
     void *context;
-    baton_status cancel_reason; /* atomic: of the first cancel or fail */
-    uint32_t answer_state;      /* atomic: 0, 1 being written, 2 there */
+    uint32_t cancel_reason; /* atomic: baton_status of the first cancel or fail, 0 before one */
+    uint32_t answer_state;      /* atomic: 0, 1 being written, BATON__ANSWER_ */
     uint32_t moved;             /* atomic: an acknowledgement is due */
     baton_settle_keys keys;
     uint32_t keys_there;        /* atomic: keys can be read */
+    uint32_t holders;           /* atomic: who needs the descriptors; the last one releases them */
 
     /* Owner thread from here on; what the report shows is atomic or written before `status` is. */
     bool begun;
@@ -152,7 +156,6 @@ struct baton_operation {
     baton__peer *peer;
     char peer_name[BATON_NAME_MAX + 1];
     char transport[32];
-    const char *path;
     void *result;          /* active: of our ack; passive: of the peer's */
     size_t result_size;
     baton_operation *ready_next;

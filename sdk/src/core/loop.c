@@ -309,6 +309,12 @@ void baton__loop_sleep(baton_loop *loop, uint64_t timeout_ns)
     __atomic_add_fetch(&loop->sleeps, 1, __ATOMIC_RELAXED);
 }
 
+bool baton__loop_spins(const baton_loop *loop)
+{
+    return loop->spin_ns == UINT64_MAX ||
+           (loop->spin_ns != 0 && baton_loop_now_ns(loop) < loop->spin_until_ns);
+}
+
 void baton__loop_run(baton_loop *loop, const bool *stop)
 {
     for (;;) {
@@ -319,8 +325,7 @@ void baton__loop_run(baton_loop *loop, const bool *stop)
         if (stopping) {
             return;
         }
-        if (loop->spin_ns == UINT64_MAX ||
-            (loop->spin_ns != 0 && baton_loop_now_ns(loop) < loop->spin_until_ns)) {
+        if (baton__loop_spins(loop)) {
             (void)sched_yield();
             continue;
         }

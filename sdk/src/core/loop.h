@@ -30,6 +30,8 @@ void baton__loop_leave(baton_loop *loop);
 int baton__loop_turn(baton_loop *loop);
 /* Owner: arms everything. True: baton__loop_fd becomes readable when there is work; false: there is work now. */
 bool baton__loop_arm(baton_loop *loop);
+/* True while the loop is to spin rather than sleep. */
+bool baton__loop_spins(const baton_loop *loop);
 /* Armed: waits until there is work or timeout_ns is over (UINT64_MAX: without bound). */
 void baton__loop_sleep(baton_loop *loop, uint64_t timeout_ns);
 /* Owner: turns, spins and sleeps until the flag is set; what is posted before that runs. */

@@ -30,6 +30,10 @@ void baton__operation_requested(baton_task *task);
 /* Deadline or cancel, whichever side it is. Owner thread. */
 void baton__operation_stop(baton_operation *operation, baton_status reason, int native);
 
+/* Holds the descriptors (false: they are released already), and lets them go. Any thread. */
+bool baton__operation_hold(baton_operation *operation);
+void baton__operation_let_go(baton_operation *operation);
+
 /* What the other side is told about, seen from here. */
 baton_status baton__reason_of_peer(baton_status told);
 /* Copies a result for an acknowledgement. Errors: ERR_OUT_OF_MEMORY. */

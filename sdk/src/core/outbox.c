@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,10 @@ static void chunk_done(baton__transfer *transfer, baton_status status, int nativ
         } else {
             BATON__COUNT_BY(connector, bytes_sent, copy.size);
         }
+    }
+    if (copy.operation->transport[0] == '\0') {
+        (void)snprintf(copy.operation->transport, sizeof(copy.operation->transport), "%s",
+                       baton__peer_transport(copy.peer));
     }
     copy.operation->inflight--;
     if (copy.grant != NULL) {

@@ -5,15 +5,17 @@
 #include <baton/device.h>
 
 /*
- * What the library needs of a kind of memory. One constant table a kind, the host's like any other, so
- * that callers never branch on the kind. A kind that this build lacks has the table whose functions
- * answer ERR_NOT_BUILT_IN (device_none.c). All of them set the error text when they fail.
+ * What the library needs of a kind of memory. One constant table a kind, the host's like any other,
+ * so that callers never branch on the kind. A kind that this build lacks has the table whose
+ * functions answer ERR_NOT_BUILT_IN (device_none.c). All of them set the error text when they fail.
  */
 typedef struct baton__device_table {
-    /* Is device `id` there, and usable by this process? Errors: ERR_NOT_BUILT_IN, ERR_INVALID_ARGUMENT. */
+    /* Is device `id` there, and usable by this process? Errors: ERR_NOT_BUILT_IN,
+     * ERR_INVALID_ARGUMENT. */
     baton_status (*check)(uint32_t id);
-    /* Is this memory, which an application describes, memory of device `id`? pointer is not NULL, size
-     * not 0. The host cannot tell and believes it. Errors: as check, and ERR_INVALID_ARGUMENT. */
+    /* Is this memory, which an application describes, memory of device `id`? pointer is not NULL,
+     * size not 0. The host cannot tell and believes it. Errors: as check, and ERR_INVALID_ARGUMENT.
+     */
     baton_status (*check_memory)(uint32_t id, const void *pointer, size_t size_bytes);
     /* size_bytes: not 0. Errors: as check, and ERR_OUT_OF_MEMORY. */
     baton_status (*allocate)(uint32_t id, size_t size_bytes, void **pointer_out);
@@ -27,7 +29,8 @@ extern const baton__device_table baton__device_none;
 /* The table of a kind, built in or not. NULL for a kind that baton does not know. */
 const baton__device_table *baton__device_find(baton_device_kind kind);
 
-/* True if the kind is known and can have the id. Says nothing about this build or machine: for devices of a peer. */
+/* True if the kind is known and can have the id. Says nothing about this build or machine: for
+ * devices of a peer. */
 bool baton__device_is_wellformed(baton_device device);
 
 #endif

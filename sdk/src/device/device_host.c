@@ -20,7 +20,8 @@ static baton_status host_check_memory(uint32_t id, const void *pointer, size_t s
     return host_check(id);
 }
 
-/* Straight from the kernel: page-aligned, shares no page with other data, and costs nothing until used. */
+/* Straight from the kernel: page-aligned, shares no page with other data, and costs nothing until
+ * used. */
 static baton_status host_allocate(uint32_t id, size_t size_bytes, void **pointer_out)
 {
     baton_status status = host_check(id);

@@ -9,7 +9,8 @@
 static baton_status none_check(uint32_t id)
 {
     (void)id;
-    return baton__fail(BATON_ERR_NOT_BUILT_IN, "this build of baton has no support for CUDA memory");
+    return baton__fail(BATON_ERR_NOT_BUILT_IN,
+                       "this build of baton has no support for CUDA memory");
 }
 
 static baton_status none_check_memory(uint32_t id, const void *pointer, size_t size_bytes)

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening, the owner thread, waiting, and the end. */
+#include "core/connector.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/name.h"
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static uint32_t fork_generation;
+
+static void after_fork(void)
+{
+    fork_generation++;
+}
+
+baton_status baton__connector_check(const baton_connector *connector)
+{
+    if (connector->fork_generation != fork_generation) {
+        return baton__fail(BATON_ERR_WRONG_PROCESS, "%s: made before fork(); exec, or make a connector in "
+                           "the child", connector->name);
+    }
+    return BATON_OK;
+}
+
+static baton_status take_options(const baton_connector_options *given, baton_connector_options *options)
+{
+    *options = (baton_connector_options)BATON_CONNECTOR_OPTIONS_INIT;
+    if (given == NULL) {
+        return BATON_OK;
+    }
+    if (given->struct_size < sizeof(size_t) || given->struct_size > sizeof(*options)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "connector options: struct_size is %zu, %zu is the most",
+                           given->struct_size, sizeof(*options));
+    }
+    memcpy(options, given, given->struct_size);
+    if (options->name != NULL && !baton__name_is_valid(options->name)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT,
+                           "connector options: a name has 1 to 63 of A-Z a-z 0-9 _ -");
+    }
+    if (options->progress != BATON_PROGRESS_THREAD && options->progress != BATON_PROGRESS_APPLICATION) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "connector options: progress is %d", (int)options->progress);
+    }
+    if (options->peers_max == 0 || options->drain_ms > 60000 || options->resume_ms > 600000) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT,
+                           "connector options: peers_max from 1, drain_ms to 60000, resume_ms to 600000");
+    }
+    return BATON_OK;
+}
+
+static void *own(void *argument)
+{
+    baton_connector *connector = argument;
+    (void)baton__loop_enter(connector->loop);
+    baton__loop_run(connector->loop, &connector->stop);
+    baton__loop_leave(connector->loop);
+    return NULL;
+}
+
+static baton_status start_thread(baton_connector *connector)
+{
+    /* Signals are the application's: none is delivered to baton's thread. */
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&connector->thread, NULL, own, connector);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error != 0) {
+        return baton__fail_errno(error, "connector: no thread");
+    }
+    char name[16] = "baton";
+    (void)pthread_setname_np(connector->thread, name);
+    connector->has_thread = true;
+    return BATON_OK;
+}
+
+static baton_status encode_identity(baton_connector *connector)
+{
+    baton__block block = {
+        .instance = connector->instance,
+        .epoch = connector->epoch,
+        .operation_id = connector->instance,
+        .attempt = 1,
+    };
+    unsigned major;
+    unsigned minor;
+    baton__transport_ucx_version(&major, &minor);
+    block.transport_major = (uint16_t)major;
+    block.transport_minor = (uint16_t)minor;
+    memcpy(block.name, connector->name, sizeof(block.name));
+    block.address = connector->table->address(connector->transport, &block.address_size);
+    if (block.address_size > BATON__ADDRESS_MAX) {
+        return baton__fail(BATON_ERR_TOO_LARGE, "connector: a UCX address of %zu bytes; limit the devices "
+                           "with UCX_NET_DEVICES or UCX_TLS", block.address_size);
+    }
+    size_t size = baton__block_size(&block);
+    connector->identity = malloc(size);
+    if (connector->identity == NULL) {
+        return baton__fail_memory("the connector's identity");
+    }
+    return baton__block_encode(&block, connector->identity, size, &connector->identity_size);
+}
+
+static baton_status open_engine(baton_connector *connector)
+{
+    static const baton__transport_callbacks callbacks = {
+        .message = baton__dispatch_message,
+        .foreign = baton__dispatch_foreign,
+        .endpoint_failed = baton__dispatch_failed,
+    };
+    baton_status status = baton__loop_create(&baton__clock_boottime, connector->options.spin_us, &connector->loop);
+    if (status != BATON_OK) {
+        return status;
+    }
+    status = connector->table->open(connector->name, &callbacks, connector, &connector->transport);
+    if (status != BATON_OK) {
+        return status;
+    }
+    connector->registrations.table = connector->table;
+    connector->registrations.transport = connector->transport;
+    status = encode_identity(connector);
+    if (status != BATON_OK) {
+        return status;
+    }
+    baton__loop_driver driver = {
+        .progress = baton__engine_progress,
+        .arm = baton__engine_arm,
+        .fd = connector->table->fd(connector->transport),
+        .context = connector,
+    };
+    return baton__loop_set_driver(connector->loop, &driver);
+}
+
+void baton__connector_unref(baton_connector *connector)
+{
+    if (__atomic_sub_fetch(&connector->references, 1, __ATOMIC_ACQ_REL) == 0) {
+        free(connector->identity);
+        free(connector);
+    }
+}
+
+static void close_engine(baton_connector *connector)
+{
+    if (connector->loop != NULL) {
+        (void)baton__loop_set_driver(connector->loop, NULL);
+    }
+    if (connector->transport != NULL) {
+        connector->table->close(connector->transport);
+    }
+    baton__outbox_fini(connector);
+    baton__loop_destroy(connector->loop);
+    connector->loop = NULL;
+    connector->transport = NULL;
+}
+
+static void fork_watch_install(void)
+{
+    (void)pthread_atfork(NULL, NULL, after_fork);
+}
+
+baton_status baton_connector_create(const baton_connector_options *options, baton_connector **connector_out)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, fork_watch_install);
+    if (connector_out == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "connector: no place for the result");
+    }
+    baton_connector *connector = calloc(1, sizeof(*connector));
+    if (connector == NULL) {
+        return baton__fail_memory("a connector");
+    }
+    connector->references = 1;
+    connector->fork_generation = fork_generation;
+    connector->table = &baton__transport_ucx;
+    connector->instance = baton_uuid_random();
+    connector->epoch = baton__realtime_ns();
+    baton_status status = take_options(options, &connector->options);
+    if (status == BATON_OK) {
+        if (connector->options.name != NULL) {
+            memcpy(connector->name, connector->options.name, strlen(connector->options.name) + 1);
+        } else {
+            baton__name_default(connector->name);
+        }
+        connector->options.name = connector->name;
+        if (gethostname(connector->hostname, sizeof(connector->hostname) - 1) != 0) {
+            connector->hostname[0] = '\0';
+        }
+        status = open_engine(connector);
+    }
+    if (status == BATON_OK && connector->options.progress == BATON_PROGRESS_THREAD) {
+        status = start_thread(connector);
+    }
+    if (status != BATON_OK) {
+        close_engine(connector);
+        baton__connector_unref(connector);
+        return status;
+    }
+    BATON__INFO("%s: connector with UCX %s", connector->name, connector->table->version());
+    *connector_out = connector;
+    return BATON_OK;
+}
+
+/* Turns of the loop on this thread until the condition holds or the time is over. */
+static bool drive_until(baton_connector *connector, bool (*holds)(baton_connector *), uint32_t timeout_ms)
+{
+    uint64_t end = baton__after_ms(connector, timeout_ms);
+    while (!holds(connector)) {
+        if (baton__loop_turn(connector->loop) != 0) {
+            continue;
+        }
+        if (baton__now(connector) >= end) {
+            return false;
+        }
+        if (baton__loop_arm(connector->loop)) {
+            baton__loop_sleep(connector->loop, BATON__NS_PER_MS);
+        }
+    }
+    return true;
+}
+
+static bool no_operation(baton_connector *connector)
+{
+    return connector->by_id == NULL && connector->by_nonce == NULL && connector->ready_head == NULL;
+}
+
+static bool nothing_to_send(baton_connector *connector)
+{
+    baton__peer *peer;
+    baton__peer *next;
+    HASH_ITER(by_instance, connector->by_instance, peer, next)
+    {
+        if (peer->transfers != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void stop_operations(baton_connector *connector)
+{
+    baton_operation *op;
+    baton_operation *next;
+    HASH_ITER(p.by_id, connector->by_id, op, next)
+    {
+        baton__operation_stop(op, BATON_ERR_SHUT_DOWN, 0);
+    }
+    HASH_ITER(a.by_nonce, connector->by_nonce, op, next)
+    {
+        baton__operation_stop(op, BATON_ERR_SHUT_DOWN, 0);
+    }
+}
+
+static void flushed(baton__transfer *transfer, baton_status status, int native)
+{
+    (void)status;
+    (void)native;
+    baton__control *control = (baton__control *)transfer;
+    baton__peer_transfer_done(control->peer);
+    free(control);
+}
+
+/* Last words, such as a COMMIT, leave before the endpoints are closed by force. */
+static void flush_peers(baton_connector *connector)
+{
+    baton__peer *peer;
+    baton__peer *next;
+    HASH_ITER(by_instance, connector->by_instance, peer, next)
+    {
+        baton__control *control = baton__peer_is_up(peer) ? calloc(1, sizeof(*control)) : NULL;
+        if (control == NULL) {
+            continue;
+        }
+        control->transfer.done = flushed;
+        control->peer = peer;
+        peer->transfers++;
+        bool pending = false;
+        (void)connector->table->endpoint_flush(peer->endpoint, &control->transfer, &pending);
+        if (!pending) {
+            flushed(&control->transfer, BATON_OK, 0);
+        }
+    }
+}
+
+static void shut_down(baton_connector *connector)
+{
+    /* What was posted before the end began is begun first, and then ends like the rest. */
+    for (int turns = 0; turns < 8 && baton__loop_turn(connector->loop) != 0; turns++) {
+    }
+    stop_operations(connector);
+    if (!drive_until(connector, no_operation, 5000)) {
+        BATON__ERROR("%s: operations are still draining at the end", connector->name);
+    }
+    flush_peers(connector);
+    if (!drive_until(connector, nothing_to_send, 500)) {
+        BATON__DEBUG("%s: a peer does not take its last messages", connector->name);
+    }
+    if (!drive_until(connector, baton__peers_close, 3000)) {
+        BATON__ERROR("%s: UCX does not close an endpoint", connector->name);
+    }
+}
+
+void baton_connector_destroy(baton_connector *connector)
+{
+    if (connector == NULL) {
+        return;
+    }
+    if (connector->fork_generation != fork_generation) {
+        return; /* the parent's; nothing of it works here */
+    }
+    if (baton_loop_is_owner(connector->loop)) {
+        BATON__ERROR("%s: a connector cannot be destroyed by its owner thread", connector->name);
+        return;
+    }
+    __atomic_store_n(&connector->shutting, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&connector->creating, __ATOMIC_SEQ_CST) != 0) {
+        (void)sched_yield(); /* another thread is between its check and its post: nanoseconds */
+    }
+    if (connector->has_thread) {
+        __atomic_store_n(&connector->stop, true, __ATOMIC_RELEASE);
+        baton__loop_wake(connector->loop);
+        (void)pthread_join(connector->thread, NULL);
+    }
+    while (!baton__loop_enter(connector->loop)) {
+        (void)sched_yield(); /* the application's thread is leaving baton_connector_progress */
+    }
+    shut_down(connector);
+    baton__tombstones_free(connector);
+    baton__deferred_free(connector);
+    baton__peers_free(connector);
+    baton__loop_leave(connector->loop);
+    close_engine(connector);
+    baton__connector_unref(connector);
+}
+
+static baton_status wait_driving(baton_connector *connector, baton__event *event, uint64_t end_ns)
+{
+    baton_loop *loop = connector->loop;
+    while (!baton__event_is_set(event)) {
+        uint64_t now = baton__now(connector);
+        if (now >= end_ns) {
+            return baton__fail(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
+        }
+        if (!baton__loop_enter(loop)) {
+            (void)baton__event_wait(event, 1); /* another thread drives; look again in case it stops */
+            continue;
+        }
+        int done = baton__loop_turn(loop);
+        bool armed = done == 0 && !baton__event_is_set(event) && !baton__loop_spins(loop) && baton__loop_arm(loop);
+        baton__loop_leave(loop);
+        if (armed) {
+            baton__loop_sleep(loop, end_ns - now);
+        } else if (done == 0) {
+            (void)sched_yield();
+        }
+    }
+    return BATON_OK;
+}
+
+baton_status baton__connector_wait(baton_connector *connector, baton__event *event, uint32_t timeout_ms)
+{
+    if (baton__event_is_set(event)) {
+        return BATON_OK;
+    }
+    baton_status status = baton__connector_check(connector);
+    if (status != BATON_OK) {
+        return status;
+    }
+    if (baton_loop_is_owner(connector->loop)) {
+        return baton__fail(BATON_ERR_WRONG_THREAD, "a wait on the owner thread (inside a callback) would never end");
+    }
+    if (connector->options.progress == BATON_PROGRESS_APPLICATION) {
+        uint64_t end = timeout_ms == BATON_FOREVER ? UINT64_MAX : baton__after_ms(connector, timeout_ms);
+        return wait_driving(connector, event, end);
+    }
+    if (!baton__event_wait(event, timeout_ms)) {
+        return baton__fail(BATON_ERR_TIMED_OUT, "the wait timed out after %u ms; it goes on", timeout_ms);
+    }
+    return BATON_OK;
+}

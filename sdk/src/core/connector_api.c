@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a connector tells, and progress by the application. */
+#include "core/connector.h"
+
+#include "base/error.h"
+#include <string.h>
+
+const char *baton_connector_name(const baton_connector *connector)
+{
+    return connector->name;
+}
+
+const char *baton_connector_hostname(const baton_connector *connector)
+{
+    return connector->hostname;
+}
+
+bool baton_connector_is_cuda_available(const baton_connector *connector)
+{
+    (void)connector;
+    return baton_device_check((baton_device){BATON_DEVICE_KIND_CUDA, 0}) == BATON_OK;
+}
+
+baton_uuid baton_connector_instance(const baton_connector *connector)
+{
+    return connector->instance;
+}
+
+uint64_t baton_connector_epoch(const baton_connector *connector)
+{
+    return connector->epoch;
+}
+
+baton_loop *baton_connector_loop(baton_connector *connector)
+{
+    return connector->loop;
+}
+
+static baton_status check_application(const baton_connector *connector, const char *what)
+{
+    if (connector == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "%s: no connector", what);
+    }
+    if (connector->options.progress != BATON_PROGRESS_APPLICATION) {
+        return baton__fail(BATON_ERR_WRONG_STATE, "%s: baton has a thread for it", what);
+    }
+    return baton__connector_check(connector);
+}
+
+baton_status baton_connector_fd(baton_connector *connector, int *fd_out)
+{
+    baton_status status = check_application(connector, "progress descriptor");
+    if (status == BATON_OK && fd_out == NULL) {
+        status = baton__fail(BATON_ERR_INVALID_ARGUMENT, "progress descriptor: no place for the result");
+    }
+    if (status == BATON_OK) {
+        *fd_out = baton__loop_fd(connector->loop);
+    }
+    return status;
+}
+
+int baton_connector_progress(baton_connector *connector)
+{
+    if (check_application(connector, "progress") != BATON_OK || !baton__loop_enter(connector->loop)) {
+        return 0;
+    }
+    int done = 0;
+    for (;;) {
+        int turn = baton__loop_turn(connector->loop);
+        done += turn;
+        /* 0 is only said with everything armed: then the descriptor tells when there is more. */
+        if (turn != 0 || baton__loop_arm(connector->loop)) {
+            break;
+        }
+    }
+    baton__loop_leave(connector->loop);
+    return done;
+}
+
+baton_status baton_connector_progress_wait(baton_connector *connector, uint32_t timeout_ms)
+{
+    baton_status status = check_application(connector, "progress");
+    if (status != BATON_OK) {
+        return status;
+    }
+    if (baton_loop_is_owner(connector->loop)) {
+        return baton__fail(BATON_ERR_WRONG_THREAD, "progress: inside a callback");
+    }
+    uint64_t end = timeout_ms == BATON_FOREVER ? UINT64_MAX : baton__after_ms(connector, timeout_ms);
+    while (baton_connector_progress(connector) == 0) {
+        uint64_t now = baton__now(connector);
+        if (now >= end) {
+            return baton__fail(BATON_ERR_TIMED_OUT, "progress: nothing to do within %u ms", timeout_ms);
+        }
+        if (!baton__loop_spins(connector->loop)) {
+            baton__loop_sleep(connector->loop, end - now);
+        }
+    }
+    return BATON_OK;
+}
+
+baton_status baton_connector_get_stats(const baton_connector *connector, baton_connector_stats *stats_out)
+{
+    if (connector == NULL || stats_out == NULL || stats_out->struct_size < sizeof(size_t) ||
+        stats_out->struct_size > sizeof(*stats_out)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "connector statistics: struct_size must be set");
+    }
+    baton_connector_stats stats = {.struct_size = stats_out->struct_size};
+#define LOAD(name) stats.name = __atomic_load_n(&connector->stats.name, __ATOMIC_RELAXED);
+    BATON_CONNECTOR_STATS_LIST(LOAD)
+#undef LOAD
+    stats.loop_sleeps = baton__loop_sleeps(connector->loop);
+    memcpy(stats_out, &stats, stats.struct_size);
+    return BATON_OK;
+}

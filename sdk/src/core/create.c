@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making operations: checked and built on the caller's thread, begun on the owner's. */
+#include "core/connector.h"
+
+#include "base/error.h"
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DAY_MS 86400000u
+#define READERS_MAX 1024u
+
+static baton_status take_options(const baton_operation_options *given, baton_operation_kind kind,
+                                 baton_operation_options *options)
+{
+    *options = (baton_operation_options)BATON_OPERATION_OPTIONS_INIT;
+    if (given == NULL) {
+        return BATON_OK;
+    }
+    if (given->struct_size < sizeof(size_t) || given->struct_size > sizeof(*options)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "operation options: struct_size is %zu, %zu is the most",
+                           given->struct_size, sizeof(*options));
+    }
+    memcpy(options, given, given->struct_size);
+    if (options->deadline_ms == 0 || options->deadline_ms > DAY_MS || options->lease_ms > DAY_MS) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT,
+                           "operation options: deadline_ms from 1 and lease_ms from 0 to 86400000");
+    }
+    if (options->completion > BATON_COMPLETION_ACK || options->attempt == 0) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "operation options: unknown completion, or attempt 0");
+    }
+    uint32_t most = kind == BATON_OPERATION_READABLE ? READERS_MAX : 1;
+    if (options->readers == 0 || options->readers > most) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT,
+                           "operation options: readers from 1 to %u for this kind", most);
+    }
+    return BATON_OK;
+}
+
+static baton_status check_descriptors(baton_descriptor *const *descriptors, size_t count, uint64_t *total_out)
+{
+    if (descriptors == NULL || count == 0 || count > BATON_DESCRIPTORS_MAX) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "operation: 1 to %d descriptors are needed",
+                           BATON_DESCRIPTORS_MAX);
+    }
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (descriptors[i] == NULL || total + baton_descriptor_size(descriptors[i]) < total) {
+            return baton__fail(BATON_ERR_INVALID_ARGUMENT, "operation: descriptor %zu is NULL or too much", i);
+        }
+        total += baton_descriptor_size(descriptors[i]);
+    }
+    *total_out = total;
+    return BATON_OK;
+}
+
+static baton_status new_operation(baton_connector *connector, baton_operation_kind kind,
+                                  baton_descriptor *const *descriptors, size_t count,
+                                  const baton_operation_options *given, baton_operation **op_out)
+{
+    baton_operation_options options;
+    uint64_t total = 0;
+    baton_status status = take_options(given, kind, &options);
+    if (status == BATON_OK) {
+        status = check_descriptors(descriptors, count, &total);
+    }
+    if (status != BATON_OK) {
+        return status;
+    }
+    baton_operation *op = calloc(1, sizeof(*op));
+    if (op == NULL) {
+        return baton__fail_memory("an operation");
+    }
+    op->descriptors = count == 1 ? op->one : malloc(count * sizeof(*op->descriptors));
+    if (op->descriptors == NULL) {
+        free(op);
+        return baton__fail_memory("an operation's descriptors");
+    }
+    for (size_t i = 0; i < count; i++) {
+        op->descriptors[i] = baton_descriptor_acquire(descriptors[i]);
+    }
+    op->connector = connector;
+    (void)__atomic_add_fetch(&connector->references, 1, __ATOMIC_RELAXED);
+    op->kind = kind;
+    op->references = 2; /* the caller's handle, and the engine's until it is over */
+    op->holders = 1;
+    op->fd = -1;
+    op->count = (uint32_t)count;
+    op->bytes_total = total;
+    op->completion = options.completion;
+    op->lease_ms = baton__is_active(op) ? 0 : options.lease_ms;
+    op->readers = options.readers;
+    op->attempt = options.attempt;
+    op->deadline_ns = baton__after_ms(connector, options.deadline_ms);
+    op->on_complete = options.on_complete;
+    op->on_event = options.on_event;
+    op->context = options.context;
+    op->task.run = baton__operation_requested;
+    *op_out = op;
+    return BATON_OK;
+}
+
+/* From here on the engine has it, and on_complete will run. False: the connector is ending. */
+static bool enter_creation(baton_connector *connector)
+{
+    (void)__atomic_add_fetch(&connector->creating, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&connector->shutting, __ATOMIC_SEQ_CST) == 0) {
+        return true;
+    }
+    (void)__atomic_sub_fetch(&connector->creating, 1, __ATOMIC_SEQ_CST);
+    return false;
+}
+
+static void submit(baton_operation *op)
+{
+    __atomic_store_n(&op->status, BATON_OPERATION_INITIALIZED, __ATOMIC_RELEASE);
+    baton__operation_request(op, BATON__REQUEST_BEGIN);
+}
+
+static baton_status begin_creation(baton_connector *connector, const void *result)
+{
+    if (connector == NULL || result == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "operation: no connector, or no place for the result");
+    }
+    baton_status status = baton__connector_check(connector);
+    if (status == BATON_OK && !enter_creation(connector)) {
+        status = baton__fail(BATON_ERR_SHUT_DOWN, "%s is shutting down", connector->name);
+    }
+    return status;
+}
+
+static void end_creation(baton_connector *connector)
+{
+    (void)__atomic_sub_fetch(&connector->creating, 1, __ATOMIC_SEQ_CST);
+}
+
+static baton_status create_passive(baton_connector *connector, baton_operation_kind kind,
+                                   baton_descriptor *const *descriptors, size_t count,
+                                   const baton_operation_options *options, baton_operation **operation_out)
+{
+    baton_status status = begin_creation(connector, operation_out);
+    if (status != BATON_OK) {
+        return status;
+    }
+    baton_operation *op;
+    status = new_operation(connector, kind, descriptors, count, options, &op);
+    if (status == BATON_OK) {
+        op->id = baton_uuid_random();
+        op->p.claim_token = baton_key_random();
+        *operation_out = op; /* before it can be over */
+        submit(op);
+    }
+    end_creation(connector);
+    return status;
+}
+
+baton_status baton_connector_create_readable(baton_connector *connector, baton_descriptor *const *descriptors,
+                                             size_t count, const baton_operation_options *options,
+                                             baton_operation **operation_out)
+{
+    return create_passive(connector, BATON_OPERATION_READABLE, descriptors, count, options, operation_out);
+}
+
+baton_status baton_connector_create_writable(baton_connector *connector, baton_descriptor *const *descriptors,
+                                             size_t count, const baton_operation_options *options,
+                                             baton_operation **operation_out)
+{
+    return create_passive(connector, BATON_OPERATION_WRITABLE, descriptors, count, options, operation_out);
+}
+
+static baton_status match(const baton_metadata *metadata, baton_operation_kind kind,
+                          baton_descriptor *const *descriptors, size_t count)
+{
+    baton_metadata_kind wanted =
+        kind == BATON_OPERATION_READ ? BATON_METADATA_READABLE : BATON_METADATA_WRITABLE;
+    if (baton_metadata_get_kind(metadata) != wanted) {
+        return baton__fail(BATON_ERR_KIND_MISMATCH, "the metadata is of a %s operation",
+                           wanted == BATON_METADATA_READABLE ? "writable" : "readable");
+    }
+    if (baton_metadata_count(metadata) != count) {
+        return baton__fail(BATON_ERR_COUNT_MISMATCH, "%zu local descriptors for %zu remote ones", count,
+                           baton_metadata_count(metadata));
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint64_t remote = baton_metadata_descriptor_at(metadata, i)->size_bytes;
+        if (remote != baton_descriptor_size(descriptors[i])) {
+            return baton__fail(BATON_ERR_SIZE_MISMATCH, "descriptor %zu has %zu bytes here, %llu there", i,
+                               baton_descriptor_size(descriptors[i]), (unsigned long long)remote);
+        }
+    }
+    return BATON_OK;
+}
+
+static baton_status fill_active(baton_operation *op, const baton_metadata *metadata)
+{
+    baton_status status = match(metadata, op->kind, op->descriptors, op->count);
+    if (status == BATON_OK) {
+        status = baton_metadata_copy(metadata, &op->a.metadata);
+    }
+    if (status != BATON_OK) {
+        return status;
+    }
+    op->id = baton_metadata_operation_id(metadata);
+    op->attempt = baton__metadata_block(metadata)->attempt;
+    op->a.nonce = baton_key_random();
+    op->a.cancel_key = baton_key_random();
+    return BATON_OK;
+}
+
+static baton_status begin_active(baton_connector *connector, baton_operation_kind kind,
+                                 const baton_metadata *metadata, baton_descriptor *const *descriptors,
+                                 size_t count, const baton_operation_options *options,
+                                 baton_operation **operation_out)
+{
+    if (metadata == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "operation: no metadata");
+    }
+    baton_status status = begin_creation(connector, operation_out);
+    if (status != BATON_OK) {
+        return status;
+    }
+    baton_operation *op;
+    status = new_operation(connector, kind, descriptors, count, options, &op);
+    if (status == BATON_OK) {
+        status = fill_active(op, metadata);
+        if (status == BATON_OK) {
+            *operation_out = op;
+            submit(op);
+        } else {
+            op->references = 1;
+            baton__operation_unref(op);
+        }
+    }
+    end_creation(connector);
+    return status;
+}
+
+baton_status baton_connector_begin_read(baton_connector *connector, const baton_metadata *metadata,
+                                        baton_descriptor *const *descriptors, size_t count,
+                                        const baton_operation_options *options,
+                                        baton_operation **operation_out)
+{
+    return begin_active(connector, BATON_OPERATION_READ, metadata, descriptors, count, options, operation_out);
+}
+
+baton_status baton_connector_begin_write(baton_connector *connector, const baton_metadata *metadata,
+                                         baton_descriptor *const *descriptors, size_t count,
+                                         const baton_operation_options *options,
+                                         baton_operation **operation_out)
+{
+    return begin_active(connector, BATON_OPERATION_WRITE, metadata, descriptors, count, options, operation_out);
+}
+
+static baton_status build_metadata(const baton_operation *op, baton_metadata **metadata_out)
+{
+    baton_connector *connector = op->connector;
+    baton__block block;
+    baton_status status = baton__block_decode(connector->identity, connector->identity_size, &block);
+    if (status != BATON_OK) {
+        return status;
+    }
+    block.operation_id = op->id;
+    block.claim_token = op->p.claim_token;
+    block.attempt = op->attempt;
+    size_t size = baton__block_size(&block);
+    uint8_t *encoded = malloc(size);
+    baton_metadata_descriptor *list = malloc(op->count * sizeof(*list));
+    status = encoded != NULL && list != NULL ? baton__block_encode(&block, encoded, size, &size)
+                                             : baton__fail_memory("metadata");
+    for (uint32_t i = 0; status == BATON_OK && i < op->count; i++) {
+        list[i] = (baton_metadata_descriptor){
+            .device = baton_descriptor_device(op->descriptors[i]),
+            .address = (uint64_t)(uintptr_t)baton_descriptor_pointer(op->descriptors[i]),
+            .size_bytes = baton_descriptor_size(op->descriptors[i]),
+        };
+    }
+    if (status == BATON_OK) {
+        char key[BATON_UUID_TEXT_SIZE];
+        baton_uuid_print(&op->id, key);
+        status = baton_metadata_create(op->kind == BATON_OPERATION_READABLE ? BATON_METADATA_READABLE
+                                                                            : BATON_METADATA_WRITABLE,
+                                       list, op->count, key, encoded, size, metadata_out);
+    }
+    free(encoded);
+    free(list);
+    return status;
+}
+
+baton_status baton_operation_metadata(const baton_operation *operation, baton_metadata **metadata_out)
+{
+    if (operation == NULL || metadata_out == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "metadata: an argument is NULL");
+    }
+    /* Holding counts; nothing that the caller can see changes. */
+    baton_operation *op = (baton_operation *)operation;
+    if (baton__is_active(op) || !baton__operation_hold(op)) {
+        return baton__fail(BATON_ERR_WRONG_STATE, "metadata: only a passive operation that is not over has any");
+    }
+    baton_status status = build_metadata(op, metadata_out);
+    baton__operation_let_go(op);
+    return status;
+}

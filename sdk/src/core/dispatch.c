@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What arrives. Order of belief: length, magic, version, type; then instance and epoch; then session,
+ * operation and token, which the two sides check.
+ */
+#include "core/engine.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct baton__deferred {
+    baton__deferred *prev;
+    baton__deferred *next;
+    baton__frame frame;
+    bool retried; /* the operation was unknown once: its creation may have been under way */
+    size_t size;
+    uint8_t block[];
+};
+
+void baton__dispatch_foreign(void *context)
+{
+    baton_connector *connector = context;
+    BATON__COUNT(connector, refused_identifier);
+}
+
+void baton__dispatch_failed(void *context, void *owner, int native)
+{
+    (void)context;
+    baton__peer_failed(owner, native);
+}
+
+static void defer(baton_connector *connector, const baton__frame *frame, const void *block, size_t size,
+                  bool retried)
+{
+    baton__deferred *item = NULL;
+    if (connector->deferred_count < BATON__DEFERRED_MAX) {
+        item = malloc(sizeof(*item) + size);
+    }
+    if (item == NULL) {
+        BATON__COUNT(connector, refused_limit);
+        return; /* the consumer's deadline ends it */
+    }
+    item->frame = *frame;
+    item->retried = retried;
+    item->size = size;
+    memcpy(item->block, block, size);
+    DL_APPEND(connector->deferred, item);
+    connector->deferred_count++;
+}
+
+static bool is_known(const baton_connector *connector, const baton__frame *frame)
+{
+    baton_operation *op;
+    HASH_FIND(p.by_id, connector->by_id, &frame->operation, sizeof(baton_uuid), op);
+    return op != NULL;
+}
+
+/* in_callback: inside the transport, where no endpoint may be made. retried: an unknown operation is refused.
+ * False: it was deferred once more, for its peer's old session to end. */
+static bool open_frame(baton_connector *connector, const baton__frame *frame, const void *data,
+                       size_t size, bool in_callback, bool retried)
+{
+    baton__block block;
+    if (baton__block_decode(data, size, &block) != BATON_OK) {
+        BATON__COUNT(connector, refused_address);
+        return true;
+    }
+    baton__peer *peer = baton__peer_find(connector, &block.instance);
+    if (in_callback &&
+        (peer == NULL || !baton__peer_is_up(peer) || (!retried && !is_known(connector, frame)))) {
+        defer(connector, frame, data, size, false);
+        return true;
+    }
+    baton_status status = peer != NULL ? BATON_OK : baton__peer_get(connector, &block, &peer);
+    if (status != BATON_OK || peer->epoch != block.epoch) {
+        BATON__COUNT(connector, refused_limit);
+        return true;
+    }
+    /* Only who proves a right to the operation can end the session that is there. */
+    if (baton__passive_is_entitled(connector, frame)) {
+        status = baton__peer_adopt(peer, &frame->session);
+    }
+    if (status == BATON_OK && !in_callback) {
+        status = baton__peer_connect(peer);
+    }
+    if (status == BATON_ERR_BUSY) {
+        defer(connector, frame, data, size, true);
+        return false;
+    }
+    if (status != BATON_OK) {
+        BATON__COUNT(connector, refused_session);
+        return true;
+    }
+    if (!baton_uuid_equal(&frame->to_instance, &connector->instance)) {
+        baton__frame stale = {.type = BATON__FRAME_REFUSE,
+                              .session = frame->session,
+                              .operation = frame->operation,
+                              .nonce = frame->nonce,
+                              .c = baton__reason_pack(BATON_ERR_STALE_PEER)};
+        (void)baton__send_control(peer, &stale, NULL, 0);
+        return true;
+    }
+    baton__passive_open(peer, frame, &block);
+    return true;
+}
+
+static void to_active(baton_connector *connector, const baton__frame *frame, const baton__payload *payload)
+{
+    baton_operation *op;
+    HASH_FIND(a.by_nonce, connector->by_nonce, &frame->nonce, sizeof(baton_key), op);
+    if (op == NULL) {
+        BATON__COUNT(connector, refused_operation);
+        return;
+    }
+    if (op->peer == NULL || !baton_uuid_equal(&op->peer->out_session, &frame->session) ||
+        !baton_uuid_equal(&op->id, &frame->operation)) {
+        BATON__COUNT(connector, refused_session);
+        return;
+    }
+    baton__peer_heard(op->peer);
+    baton__active_frame(op, frame, payload);
+}
+
+/* The other side has closed its end of a session that we began. */
+static void on_reset(baton_connector *connector, const baton__frame *frame)
+{
+    baton__peer *peer;
+    baton__peer *next;
+    HASH_ITER(by_instance, connector->by_instance, peer, next)
+    {
+        if (peer->endpoint != NULL && baton_uuid_equal(&peer->out_session, &frame->session)) {
+            baton__peer_heard(peer);
+            baton__peer_reset(peer);
+            return;
+        }
+    }
+    BATON__COUNT(connector, refused_session);
+}
+
+static bool payload_fits(const baton__frame *frame, const baton__payload *payload)
+{
+    switch (frame->type) {
+    case BATON__FRAME_DATA:
+    case BATON__FRAME_WRITE:
+        return payload->size != 0;
+    case BATON__FRAME_OPEN:
+        return !payload->announced && payload->size != 0 && payload->size <= BATON__BLOCK_MAX;
+    case BATON__FRAME_ACK:
+    case BATON__FRAME_NACK:
+        return !payload->announced && payload->size <= BATON_RESULT_MAX;
+    case BATON__FRAME_GRANT:
+        return payload->size <= BATON__INLINE_MAX;
+    default:
+        return payload->size == 0;
+    }
+}
+
+static void route(baton_connector *connector, const baton__frame *frame, const baton__payload *payload)
+{
+    switch (frame->type) {
+    case BATON__FRAME_OPEN:
+        (void)open_frame(connector, frame, payload->data, payload->size, true, false);
+        break;
+    case BATON__FRAME_READ:
+    case BATON__FRAME_WRITE:
+    case BATON__FRAME_MOVED:
+    case BATON__FRAME_ACK:
+    case BATON__FRAME_NACK:
+    case BATON__FRAME_FAIL:
+    case BATON__FRAME_RENEW:
+        baton__passive_frame(connector, frame, payload);
+        break;
+    case BATON__FRAME_RESET:
+        on_reset(connector, frame);
+        break;
+    default:
+        to_active(connector, frame, payload);
+        break;
+    }
+}
+
+void baton__dispatch_message(void *context, const void *header, size_t header_size,
+                             const baton__payload *payload)
+{
+    baton_connector *connector = context;
+    baton__frame frame;
+    BATON__COUNT(connector, frames_received);
+    baton_status status = baton__frame_decode(header, header_size, &frame);
+    if (status == BATON_ERR_VERSION) {
+        BATON__COUNT(connector, refused_version);
+        return;
+    }
+    if (status != BATON_OK || !payload_fits(&frame, payload)) {
+        BATON__COUNT(connector, refused_length);
+        return;
+    }
+    if (!baton_uuid_equal(&frame.to_instance, &connector->instance) ||
+        frame.to_epoch != connector->epoch) {
+        BATON__COUNT(connector, refused_instance);
+        if (frame.type == BATON__FRAME_OPEN) {
+            /* An address that was recycled: its user is told, so that it need not wait for its deadline. */
+            defer(connector, &frame, payload->data, payload->size, true);
+        }
+        return;
+    }
+    BATON__TRACE("%s: %s", connector->name, baton__frame_type_name(frame.type));
+    route(connector, &frame, payload);
+}
+
+int baton__deferred_work(baton_connector *connector)
+{
+    int done = 0;
+    baton__deferred *list = connector->deferred;
+    connector->deferred = NULL;
+    connector->deferred_count = 0;
+    while (list != NULL) {
+        baton__deferred *item = list;
+        DL_DELETE(list, item);
+        if (!item->retried && !is_known(connector, &item->frame)) {
+            /* Its creation may be posted and not run yet: once more after the next tasks. */
+            defer(connector, &item->frame, item->block, item->size, true);
+            done++;
+        } else {
+            done += open_frame(connector, &item->frame, item->block, item->size, false, true);
+        }
+        free(item);
+    }
+    return done;
+}
+
+void baton__deferred_free(baton_connector *connector)
+{
+    baton__deferred *item;
+    baton__deferred *next;
+    DL_FOREACH_SAFE(connector->deferred, item, next)
+    {
+        DL_DELETE(connector->deferred, item);
+        free(item);
+    }
+    connector->deferred_count = 0;
+}

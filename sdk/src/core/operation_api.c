@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What any thread may call on an operation. */
+#include "core/engine.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "core/connector.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+const char *baton_operation_status_name(baton_operation_status status)
+{
+    switch (status) {
+#define STATUS_NAME(name, value, text)                                                             \
+    case BATON_OPERATION_##name:                                                                   \
+        return text;
+        BATON_OPERATION_STATUS_LIST(STATUS_NAME)
+#undef STATUS_NAME
+    default:
+        return "UNKNOWN";
+    }
+}
+
+bool baton__operation_hold(baton_operation *op)
+{
+    uint32_t holders = __atomic_load_n(&op->holders, __ATOMIC_RELAXED);
+    while (holders != 0) {
+        if (__atomic_compare_exchange_n(&op->holders, &holders, holders + 1, true, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void baton__operation_let_go(baton_operation *op)
+{
+    if (__atomic_sub_fetch(&op->holders, 1, __ATOMIC_ACQ_REL) != 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < op->count; i++) {
+        baton_descriptor_release(op->descriptors[i]);
+    }
+}
+
+void baton__operation_unref(baton_operation *op)
+{
+    if (__atomic_sub_fetch(&op->references, 1, __ATOMIC_ACQ_REL) != 0) {
+        return;
+    }
+    if (baton__is_active(op)) {
+        baton__active_fini(op);
+    } else {
+        baton__passive_fini(op);
+    }
+    if (baton__is_active(op) || !baton__event_is_set(&op->over)) {
+        baton__operation_let_go(op);
+    }
+    if (op->descriptors != op->one) {
+        free(op->descriptors);
+    }
+    if (op->fd >= 0) {
+        (void)close(op->fd);
+    }
+    baton__plan_fini(&op->plan);
+    free(op->result);
+    baton__connector_unref(op->connector);
+    free(op);
+}
+
+baton_operation_status baton_operation_get_status(const baton_operation *op)
+{
+    return baton__operation_status(op);
+}
+
+baton_status baton_operation_reason(const baton_operation *op)
+{
+    return baton__operation_status(op) > BATON_OPERATION_IN_PROGRESS ? op->reason : BATON_OK;
+}
+
+bool baton_operation_is_over(const baton_operation *op)
+{
+    return baton__event_is_set(&op->over);
+}
+
+baton_uuid baton_operation_id(const baton_operation *op)
+{
+    return op->id;
+}
+
+baton_status baton_operation_get_report(const baton_operation *op, baton_operation_report *report_out)
+{
+    if (op == NULL || report_out == NULL || report_out->struct_size < sizeof(size_t) ||
+        report_out->struct_size > sizeof(*report_out)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "report: struct_size must be set");
+    }
+    baton_operation_status status = baton__operation_status(op);
+    bool over = status > BATON_OPERATION_IN_PROGRESS;
+    uint64_t moved = __atomic_load_n(&op->bytes_moved, __ATOMIC_RELAXED);
+    uint64_t most = op->bytes_total * op->readers;
+    baton_operation_report report = {
+        .struct_size = report_out->struct_size,
+        .kind = op->kind,
+        .status = status,
+        .reason = over ? op->reason : BATON_OK,
+        .native_code = over ? op->native : 0,
+        .bytes_moved = moved < most ? moved : most,
+        .bytes_total = op->bytes_total,
+        .peer = status >= BATON_OPERATION_IN_PROGRESS ? op->peer_name : "",
+        .path = moved != 0 ? "am" : "",
+        .transport = over ? op->transport : "",
+        .readers_done = (uint32_t)__atomic_load_n(&op->readers_done, __ATOMIC_RELAXED),
+        .chunks_repeated = over ? op->chunks_repeated : 0,
+    };
+    memcpy(report_out, &report, report.struct_size);
+    return BATON_OK;
+}
+
+baton_status baton_operation_wait(baton_operation *op, uint32_t timeout_ms)
+{
+    if (op == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "wait: no operation");
+    }
+    baton_status status = baton__connector_wait(op->connector, &op->over, timeout_ms);
+    if (status != BATON_OK) {
+        return status;
+    }
+    if (op->reason == BATON_OK) {
+        return BATON_OK;
+    }
+    return baton__fail(op->reason, "operation with %s: %s%s%s",
+                       op->peer_name[0] != '\0' ? op->peer_name : "nobody yet",
+                       baton_status_text(op->reason), op->native != 0 ? "; UCX: " : "",
+                       op->native != 0 ? op->connector->table->native_text(op->native) : "");
+}
+
+baton_status baton_operation_fd(baton_operation *op, int *fd_out)
+{
+    if (op == NULL || fd_out == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "operation fd: an argument is NULL");
+    }
+    int fd = __atomic_load_n(&op->fd, __ATOMIC_SEQ_CST);
+    if (fd < 0) {
+        int made = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (made < 0) {
+            return baton__fail_errno(errno, "operation fd");
+        }
+        if (__atomic_compare_exchange_n(&op->fd, &fd, made, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+            fd = made;
+        } else {
+            (void)close(made);
+        }
+        if (baton__event_is_set(&op->over)) { /* the owner may have looked before fd was there */
+            uint64_t one = 1;
+            ssize_t written = write(fd, &one, sizeof(one));
+            (void)written;
+        }
+    }
+    *fd_out = fd;
+    return BATON_OK;
+}
+
+baton_status baton_operation_fail(baton_operation *op, baton_status reason)
+{
+    if (op == NULL || reason >= BATON_OK) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "cancel: no operation, or no failure as reason");
+    }
+    if (baton__operation_status(op) > BATON_OPERATION_IN_PROGRESS) {
+        return BATON_OK;
+    }
+    uint32_t none = 0;
+    (void)__atomic_compare_exchange_n(&op->cancel_reason, &none, (uint32_t)reason, false,
+                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    baton__operation_request(op, BATON__REQUEST_CANCEL);
+    return BATON_OK;
+}
+
+baton_status baton_operation_cancel(baton_operation *op)
+{
+    return baton_operation_fail(op, BATON_ERR_CANCELLED);
+}
+
+baton_status baton_operation_close(baton_operation *op, uint32_t timeout_ms)
+{
+    baton_status status = baton_operation_cancel(op);
+    if (status == BATON_OK) {
+        status = baton__connector_wait(op->connector, &op->over, timeout_ms);
+    }
+    return status;
+}
+
+void baton_operation_destroy(baton_operation *op)
+{
+    if (op == NULL) {
+        return;
+    }
+    baton_status status = baton_operation_close(op, BATON_FOREVER);
+    if (status != BATON_OK && status != BATON_ERR_WRONG_THREAD) {
+        BATON__ERROR("operation destroy: %s", baton_error_text());
+    }
+    baton__operation_unref(op);
+}
+
+size_t baton_operation_count(const baton_operation *op)
+{
+    return op->count;
+}
+
+baton_status baton_operation_result(const baton_operation *op, size_t index, baton_descriptor **descriptor_out)
+{
+    if (op == NULL || descriptor_out == NULL || index >= op->count) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "result: no such descriptor");
+    }
+    if (!baton__is_active(op)) {
+        return baton__fail(BATON_ERR_WRONG_STATE, "result: a passive operation has none");
+    }
+    *descriptor_out = baton_descriptor_acquire(op->descriptors[index]);
+    return BATON_OK;
+}
+
+static baton_status answer(baton_operation *op, const void *result, size_t size, uint32_t state)
+{
+    if (op == NULL || (result == NULL && size != 0)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "acknowledge: an argument is NULL");
+    }
+    if (size > BATON_RESULT_MAX) {
+        return baton__fail(BATON_ERR_TOO_LARGE, "acknowledge: a result of %zu bytes; %d is the most", size,
+                           BATON_RESULT_MAX);
+    }
+    if (!baton__is_active(op) || __atomic_load_n(&op->moved, __ATOMIC_ACQUIRE) == 0 ||
+        op->completion != BATON_COMPLETION_ACK ||
+        baton__operation_status(op) != BATON_OPERATION_IN_PROGRESS) {
+        return baton__fail(BATON_ERR_WRONG_STATE,
+                           "acknowledge: only an active operation in ACK mode whose bytes are all there");
+    }
+    uint32_t none = 0;
+    if (!__atomic_compare_exchange_n(&op->answer_state, &none, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        return baton__fail(BATON_ERR_WRONG_STATE, "acknowledge: answered before");
+    }
+    baton_status status = baton__result_copy(&op->result, &op->result_size, result, size);
+    __atomic_store_n(&op->answer_state, status == BATON_OK ? state : 0, __ATOMIC_RELEASE);
+    if (status == BATON_OK) {
+        baton__operation_request(op, BATON__REQUEST_ANSWER);
+    }
+    return status;
+}
+
+baton_status baton_operation_ack(baton_operation *op, const void *result, size_t size)
+{
+    return answer(op, result, size, BATON__ANSWER_ACK);
+}
+
+baton_status baton_operation_nack(baton_operation *op, const void *result, size_t size)
+{
+    return answer(op, result, size, BATON__ANSWER_NACK);
+}
+
+const void *baton_operation_peer_result(const baton_operation *op, size_t *size_out)
+{
+    if (baton__is_active(op) || baton__operation_status(op) <= BATON_OPERATION_IN_PROGRESS) {
+        *size_out = 0;
+        return NULL;
+    }
+    *size_out = op->result_size;
+    return op->result;
+}
+
+baton_status baton_operation_settle_keys(const baton_operation *op, baton_settle_keys *keys_out)
+{
+    if (op == NULL || keys_out == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "settle keys: an argument is NULL");
+    }
+    if (__atomic_load_n(&op->keys_there, __ATOMIC_ACQUIRE) == 0) {
+        return baton__fail(BATON_ERR_WRONG_STATE, "settle keys: it is not granted yet");
+    }
+    *keys_out = op->keys;
+    return BATON_OK;
+}
+
+baton_status baton_operation_settle(baton_operation *op, baton_settlement settlement, const baton_key *key,
+                                    baton_status reason, const void *result, size_t size)
+{
+    if (op == NULL || key == NULL || (result == NULL && size != 0)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "settle: an argument is NULL");
+    }
+    if (!baton_loop_is_owner(op->connector->loop)) {
+        return baton__fail(BATON_ERR_WRONG_THREAD, "settle: owner thread only");
+    }
+    if (size > BATON_RESULT_MAX) {
+        return baton__fail(BATON_ERR_TOO_LARGE, "settle: a result of %zu bytes; %d is the most", size,
+                           BATON_RESULT_MAX);
+    }
+    if (baton__operation_status(op) > BATON_OPERATION_IN_PROGRESS) {
+        return BATON_OK;
+    }
+    if (baton__is_active(op)) {
+        return baton__active_settle(op, settlement, key, reason);
+    }
+    return baton__passive_settle(op, settlement, key, reason, result, size);
+}
