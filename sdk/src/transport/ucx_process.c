@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <ucs/debug/log_def.h>
@@ -58,18 +59,24 @@ void baton__ucx_set_up_process(void)
     (void)pthread_once(&once, set_up);
 }
 
+/*
+ * Ours where the user has set nothing. Settings of single transports are named without the transport in
+ * ucp_config_modify up to UCX 1.16 (those of posix and sysv are then one, "MM_"), and with it from 1.17.
+ */
 static const struct {
+    const char *environment;
+    const char *key_to_1_16; /* NULL: none of its own */
     const char *key;
     const char *value;
 } settings[] = {
     /* Without these two, PEER error mode leaves only TCP on one host (UCX issue 8477). */
-    {"POSIX_ERROR_HANDLING", "y"},
-    {"SYSV_ERROR_HANDLING", "y"},
-    {"TCP_TX_SEG_SIZE", "64K"},
+    {"UCX_POSIX_ERROR_HANDLING", "MM_ERROR_HANDLING", "POSIX_ERROR_HANDLING", "y"},
+    {"UCX_SYSV_ERROR_HANDLING", NULL, "SYSV_ERROR_HANDLING", "y"},
+    {"UCX_TCP_TX_SEG_SIZE", "TX_SEG_SIZE", "TCP_TX_SEG_SIZE", "64K"},
     /* A killed peer on shared memory is found by the keepalive alone; the default is 20 s. */
-    {"KEEPALIVE_INTERVAL", "1s"},
+    {"UCX_KEEPALIVE_INTERVAL", "KEEPALIVE_INTERVAL", "KEEPALIVE_INTERVAL", "1s"},
     /* An unmapped registration is to be gone, not cached. */
-    {"RCACHE_ENABLE", "n"},
+    {"UCX_RCACHE_ENABLE", "RCACHE_ENABLE", "RCACHE_ENABLE", "n"},
 };
 
 ucs_status_t baton__ucx_read_config(ucp_config_t **config_out)
@@ -79,16 +86,19 @@ ucs_status_t baton__ucx_read_config(ucp_config_t **config_out)
     if (status != UCS_OK) {
         return status;
     }
+    unsigned major;
+    unsigned minor;
+    baton__transport_ucx_version(&major, &minor);
+    bool old_names = major == 1 && minor < 17;
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
-        char name[64];
-        (void)snprintf(name, sizeof(name), "UCX_%s", settings[i].key);
-        if (getenv(name) != NULL) {
+        const char *key = old_names ? settings[i].key_to_1_16 : settings[i].key;
+        if (key == NULL || getenv(settings[i].environment) != NULL) {
             continue; /* the user's word counts */
         }
-        status = ucp_config_modify(config, settings[i].key, settings[i].value);
+        status = ucp_config_modify(config, key, settings[i].value);
         if (status != UCS_OK) {
-            /* A transport that this build of UCX lacks has no such setting. */
-            BATON__DEBUG("ucx: %s=%s: %s", name, settings[i].value, ucs_status_string(status));
+            /* This build of UCX lacks the setting. */
+            BATON__DEBUG("ucx: %s=%s: %s", key, settings[i].value, ucs_status_string(status));
         }
     }
     *config_out = config;
