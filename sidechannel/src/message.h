@@ -11,9 +11,9 @@
  * and CANCEL.
  */
 #define BATON__MESSAGE_LIST(X)                                                                     \
-    X(OFFER, 1, "offer")                                                                           \
-    X(BUSY, 2, "busy")         /* key: claim; not taken by this consumer; offer it elsewhere */    \
-    X(REJECT, 3, "reject")     /* key: claim; nobody should take it; reason, text */               \
+    X(OFFER, 1, "offer")       /* key: offer key, fresh for each attempt; BUSY and REJECT echo it */ \
+    X(BUSY, 2, "busy")         /* key: offer key; not taken by this consumer; offer it elsewhere */ \
+    X(REJECT, 3, "reject")     /* key: offer key; nobody should take it; reason, text */           \
     X(PROGRESS, 4, "progress") /* key: ack_key; a sign of life */                                  \
     X(DONE, 5, "done")         /* key: ack_key; acknowledgement of record; result */               \
     X(NACK, 6, "nack")         /* key: ack_key; result */                                          \
@@ -38,7 +38,7 @@ typedef struct baton__message {
     uint32_t attempt;    /* from 1 */
     char origin[64];     /* worker that offers */
     char worker[64];     /* worker that consumes; "" in an OFFER */
-    baton_key key;       /* which one, the list above says; not in an OFFER */
+    baton_key key;       /* which one, the list above says; every type has one, OFFER too */
     baton_status reason; /* BATON_OK if none */
     const char *text;    /* for people; NULL if none */
     const char *result;  /* JSON, printed; NULL if none */
@@ -62,7 +62,7 @@ void baton__message_fini(baton__message *message);
 
 /*
  * Prints one line of JSON into a buffer of the caller's choice:
- *   {"v":1,"type":"offer","id":"<uuid>","attempt":1,"origin":"a","epoch":"123","ttl_ms":500,"deadline_ms":5000,
+ *   {"v":1,"type":"offer","id":"<uuid>","attempt":1,"origin":"a","key":"<32 hex>","epoch":"123","ttl_ms":500,"deadline_ms":5000,
  *    "lease_ms":5000,"acknowledge":"moved"|"application","metadata":{...},"tensors":[{"dtype":"float16","shape":["1","577"]}|null],
  *    "user":...}
  *   {"v":1,"type":"done","id":"<uuid>","attempt":1,"origin":"a","worker":"b","key":"<32 hex>","result":...}

@@ -97,7 +97,9 @@ baton_status baton_descriptor_from_dlpack(struct DLManagedTensor *managed,
     if (!is_contiguous(from)) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "the tensor is strided, not C-contiguous");
     }
-    if (from->byte_offset > UINTPTR_MAX - (uintptr_t)from->data) {
+    /* PTRDIFF_MAX: what may be added to a pointer. */
+    if (from->byte_offset > PTRDIFF_MAX ||
+        from->byte_offset > UINTPTR_MAX - (uintptr_t)from->data) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT,
                            "the tensor's byte_offset reaches beyond the address space");
     }
