@@ -2,6 +2,8 @@
 #ifndef BATON_EXPORT_H
 #define BATON_EXPORT_H
 
+#include <stdint.h>
+
 /** Marks what the shared library exports. */
 #define BATON_API __attribute__((visibility("default")))
 

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "json_scan.h"
+
+#include "utf8.h"
+#include <string.h>
+
+typedef struct scan {
+    const char *data;
+    size_t size;
+    size_t at;
+    size_t depth_left;
+    size_t values_left;
+} scan;
+
+static bool scan_value(scan *s);
+
+/* The next byte, 0 at the end (0 itself is nowhere legal). */
+static char peek(const scan *s)
+{
+    return s->at < s->size ? s->data[s->at] : '\0';
+}
+
+static bool take(scan *s, char c)
+{
+    if (peek(s) != c || s->at >= s->size) {
+        return false;
+    }
+    s->at++;
+    return true;
+}
+
+static void skip_space(scan *s)
+{
+    while (peek(s) == ' ' || peek(s) == '\t' || peek(s) == '\n' || peek(s) == '\r') {
+        s->at++;
+    }
+}
+
+static bool scan_word(scan *s, const char *word)
+{
+    size_t length = strlen(word);
+    if (s->size - s->at < length || memcmp(s->data + s->at, word, length) != 0) {
+        return false;
+    }
+    s->at += length;
+    return true;
+}
+
+static bool scan_digits(scan *s)
+{
+    size_t first = s->at;
+    while (peek(s) >= '0' && peek(s) <= '9') {
+        s->at++;
+    }
+    return s->at != first;
+}
+
+static bool scan_number_parts(scan *s)
+{
+    (void)take(s, '-');
+    if (!take(s, '0') && !scan_digits(s)) {
+        return false;
+    }
+    if (take(s, '.') && !scan_digits(s)) {
+        return false;
+    }
+    if (take(s, 'e') || take(s, 'E')) {
+        if (!take(s, '+')) {
+            (void)take(s, '-');
+        }
+        return scan_digits(s);
+    }
+    return true;
+}
+
+/* cJSON has room for 63 bytes of a number. */
+static bool scan_number(scan *s)
+{
+    size_t first = s->at;
+    return scan_number_parts(s) && s->at - first < 64;
+}
+
+/* Four hexadecimal digits; 0 if they are not (0 is refused anyway). */
+static unsigned scan_unit(scan *s)
+{
+    unsigned unit = 0;
+    for (int i = 0; i < 4; i++) {
+        char c = peek(s);
+        unsigned digit;
+        if (c >= '0' && c <= '9') {
+            digit = (unsigned)(c - '0');
+        } else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) {
+            digit = (unsigned)((c | 0x20) - 'a') + 10;
+        } else {
+            return 0;
+        }
+        unit = unit << 4 | digit;
+        s->at++;
+    }
+    return unit;
+}
+
+static bool scan_escape(scan *s)
+{
+    char c = peek(s);
+    if (c == '\0') {
+        return false;
+    }
+    s->at++;
+    if (c != 'u') {
+        return strchr("\"\\/bfnrt", c) != NULL;
+    }
+    unsigned unit = scan_unit(s);
+    if (unit >= 0xD800 && unit <= 0xDBFF) {
+        unsigned low = scan_word(s, "\\u") ? scan_unit(s) : 0;
+        return low >= 0xDC00 && low <= 0xDFFF;
+    }
+    return unit != 0 && (unit < 0xDC00 || unit > 0xDFFF);
+}
+
+static bool scan_string(scan *s)
+{
+    if (!take(s, '"')) {
+        return false;
+    }
+    while (s->at < s->size) {
+        char c = s->data[s->at];
+        if (c == '"') {
+            s->at++;
+            return true;
+        }
+        if (c == '\\') {
+            s->at++;
+            if (!scan_escape(s)) {
+                return false;
+            }
+            continue;
+        }
+        size_t length = baton__utf8_length(s->data + s->at, s->size - s->at);
+        if (length == 0 || (unsigned char)c < 0x20) {
+            return false;
+        }
+        s->at += length;
+    }
+    return false;
+}
+
+static bool scan_name(scan *s)
+{
+    skip_space(s);
+    if (!scan_string(s)) {
+        return false;
+    }
+    skip_space(s);
+    return take(s, ':');
+}
+
+/* Behind the opening bracket; members have a name before their value. */
+static bool scan_members(scan *s, char close, bool named)
+{
+    skip_space(s);
+    if (take(s, close)) {
+        return true;
+    }
+    do {
+        if ((named && !scan_name(s)) || !scan_value(s)) {
+            return false;
+        }
+        skip_space(s);
+    } while (take(s, ','));
+    return take(s, close);
+}
+
+static bool scan_container(scan *s)
+{
+    if (s->depth_left == 0) {
+        return false;
+    }
+    s->depth_left--;
+    bool valid =
+        take(s, '{') ? scan_members(s, '}', true) : take(s, '[') && scan_members(s, ']', false);
+    s->depth_left++;
+    return valid;
+}
+
+static bool scan_value(scan *s)
+{
+    if (s->values_left == 0) {
+        return false;
+    }
+    s->values_left--;
+    skip_space(s);
+    switch (peek(s)) {
+    case '{':
+    case '[':
+        return scan_container(s);
+    case '"':
+        return scan_string(s);
+    case 't':
+        return scan_word(s, "true");
+    case 'f':
+        return scan_word(s, "false");
+    case 'n':
+        return scan_word(s, "null");
+    default:
+        return scan_number(s);
+    }
+}
+
+bool baton__json_scan(const char *data, size_t size, size_t depth_max)
+{
+    scan s = {
+        .data = data, .size = size, .depth_left = depth_max, .values_left = BATON__JSON_VALUES_MAX};
+    if (!scan_value(&s)) {
+        return false;
+    }
+    skip_space(&s);
+    return s.at == s.size;
+}
+
+bool baton__json_member(const char *data, size_t size, const char *name, const char **value_out,
+                        size_t *size_out)
+{
+    scan s = {.data = data,
+              .size = size,
+              .depth_left = BATON__JSON_DEPTH_MAX,
+              .values_left = BATON__JSON_VALUES_MAX};
+    size_t length = strlen(name);
+    skip_space(&s);
+    if (!take(&s, '{')) {
+        return false;
+    }
+    do {
+        skip_space(&s);
+        const char *member = s.data + s.at + 1; /* behind the quote */
+        bool found = s.size - s.at > length + 1 && memcmp(member, name, length) == 0 &&
+                     member[length] == '"';
+        if (!scan_name(&s)) {
+            return false;
+        }
+        skip_space(&s);
+        size_t first = s.at;
+        if (!scan_value(&s)) {
+            return false;
+        }
+        if (found) {
+            *value_out = s.data + first;
+            *size_out = s.at - first;
+            return true;
+        }
+        skip_space(&s);
+    } while (take(&s, ','));
+    return false;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <baton/metadata_json.h>
+
+#include "base/error.h"
+#include "base64.h"
+#include "metadata_json_value.h"
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * The fields are those of the RdmaMetadata of Dynamo's connect API. There the block of ucx_metadata
+ * is compressed; ours is base64 alone, behind the same kind of mark.
+ */
+#define BLOCK_MARK "b64:"
+
+static void print_descriptor(baton__text *text, const baton_metadata_descriptor *descriptor)
+{
+    char device[BATON_DEVICE_TEXT_SIZE];
+    baton_device_print(descriptor->device, device);
+    baton__text_raw(text, "{\"device\":\"");
+    baton__text_raw(text, device);
+    baton__text_raw(text, "\",\"ptr\":\"");
+    baton__text_uint(text, descriptor->address);
+    baton__text_raw(text, "\",\"size\":\"");
+    baton__text_uint(text, descriptor->size_bytes);
+    baton__text_raw(text, "\"}");
+}
+
+void baton__metadata_print(baton__text *text, const baton_metadata *metadata)
+{
+    baton__text_raw(text, "{\"descriptors\":[");
+    for (size_t i = 0; i < baton_metadata_count(metadata); i++) {
+        if (i != 0) {
+            baton__text_raw(text, ",");
+        }
+        print_descriptor(text, baton_metadata_descriptor_at(metadata, i));
+    }
+    baton__text_raw(text, "],\"notification_key\":");
+    baton__text_quoted(text, baton_metadata_notification_key(metadata));
+    baton__text_raw(text, ",\"operation_kind\":");
+    baton__text_uint(text, (uint64_t)baton_metadata_get_kind(metadata));
+    baton__text_raw(text, ",\"ucx_metadata\":\"" BLOCK_MARK);
+    size_t size;
+    const void *block = baton_metadata_transport_block(metadata, &size);
+    baton__text_base64(text, block, size);
+    baton__text_raw(text, "\"}");
+}
+
+size_t baton__metadata_print_size(const baton_metadata *metadata)
+{
+    size_t size;
+    (void)baton_metadata_transport_block(metadata, &size);
+    return baton__base64_length(size) + 80 * baton_metadata_count(metadata) +
+           strlen(baton_metadata_notification_key(metadata)) + 128;
+}
+
+baton_status baton_metadata_to_json(const baton_metadata *metadata, char **text_out)
+{
+    baton__text text;
+    baton__text_init(&text, baton__metadata_print_size(metadata));
+    baton__metadata_print(&text, metadata);
+    size_t size;
+    char *data = baton__text_take(&text, &size);
+    if (data == NULL) {
+        return baton__fail_memory("JSON of a metadata");
+    }
+    *text_out = data;
+    return BATON_OK;
+}
+
+static baton_status parse_descriptor(const cJSON *item, baton_metadata_descriptor *descriptor)
+{
+    enum { DEVICE, PTR, SIZE, COUNT };
+    baton__json_field fields[COUNT] = {
+        [DEVICE] = {.name = "device"}, [PTR] = {.name = "ptr"}, [SIZE] = {.name = "size"}};
+    const char *device;
+    baton_status status = baton__json_fields(item, fields, COUNT, true);
+    if (status == BATON_OK) {
+        status = baton__json_string(&fields[DEVICE], &device);
+    }
+    if (status == BATON_OK) {
+        status = baton_device_parse(device, &descriptor->device);
+    }
+    if (status == BATON_OK) {
+        status = baton__json_uint(&fields[PTR], UINT64_MAX, &descriptor->address);
+    }
+    if (status == BATON_OK) {
+        status = baton__json_uint(&fields[SIZE], UINT64_MAX, &descriptor->size_bytes);
+    }
+    if (status == BATON_OK && descriptor->address == 0) {
+        return baton__json_refuse(&fields[PTR], "is null");
+    }
+    if (status == BATON_OK && descriptor->size_bytes == 0) {
+        return baton__json_refuse(&fields[SIZE], "is 0");
+    }
+    return status;
+}
+
+static baton_status parse_descriptors(const baton__json_field *field,
+                                      baton_metadata_descriptor **descriptors_out,
+                                      size_t *count_out)
+{
+    if (!cJSON_IsArray(field->item) || field->item->child == NULL) {
+        return baton__json_refuse(field, "is not a list with something in it");
+    }
+    size_t count = (size_t)cJSON_GetArraySize(field->item);
+    if (count > BATON_DESCRIPTORS_MAX) {
+        return baton__fail(BATON_ERR_TOO_LARGE, "metadata: %zu descriptors, at most %d", count,
+                           BATON_DESCRIPTORS_MAX);
+    }
+    baton_metadata_descriptor *descriptors = calloc(count, sizeof(*descriptors));
+    if (descriptors == NULL) {
+        return baton__fail_memory("descriptors of a metadata");
+    }
+    baton_metadata_descriptor *next = descriptors;
+    for (const cJSON *item = field->item->child; item != NULL; item = item->next) {
+        baton_status status = parse_descriptor(item, next++);
+        if (status != BATON_OK) {
+            free(descriptors);
+            return status;
+        }
+    }
+    *descriptors_out = descriptors;
+    *count_out = count;
+    return BATON_OK;
+}
+
+static baton_status parse_block(const baton__json_field *field, void **block_out, size_t *size_out)
+{
+    const char *text;
+    baton_status status = baton__json_string(field, &text);
+    if (status != BATON_OK) {
+        return status;
+    }
+    size_t mark = strlen(BLOCK_MARK);
+    if (strncmp(text, BLOCK_MARK, mark) != 0) {
+        return baton__json_refuse(field, "does not begin with b64:");
+    }
+    size_t length = strlen(text + mark);
+    void *block = malloc(length / 4 * 3 + 1);
+    if (block == NULL) {
+        return baton__fail_memory("transport block of a metadata");
+    }
+    if (!baton__base64_parse(text + mark, length, block, size_out)) {
+        free(block);
+        return baton__json_refuse(field, "is not base64");
+    }
+    *block_out = block;
+    return BATON_OK;
+}
+
+static baton_status parse_key(const baton__json_field *field, const char **key_out)
+{
+    baton_status status = baton__json_string(field, key_out);
+    if (status == BATON_OK && strlen(*key_out) > BATON_NOTIFICATION_KEY_MAX) {
+        return baton__fail(BATON_ERR_TOO_LARGE, "metadata: notification key over %d bytes",
+                           BATON_NOTIFICATION_KEY_MAX);
+    }
+    return status;
+}
+
+static baton_status parse_kind(const baton__json_field *field, baton_metadata_kind *kind_out)
+{
+    uint64_t kind;
+    baton_status status = baton__json_integer(field, BATON_METADATA_WRITABLE, &kind);
+    if (status != BATON_OK) {
+        return status;
+    }
+    if (kind != BATON_METADATA_READABLE && kind != BATON_METADATA_WRITABLE) {
+        return baton__json_refuse(field, "is neither 1 nor 2");
+    }
+    *kind_out = (baton_metadata_kind)kind;
+    return BATON_OK;
+}
+
+baton_status baton__metadata_from_value(const cJSON *object, baton_metadata **metadata_out)
+{
+    enum { DESCRIPTORS, KEY, KIND, BLOCK, COUNT };
+    baton__json_field fields[COUNT] = {[DESCRIPTORS] = {.name = "descriptors"},
+                                       [KEY] = {.name = "notification_key"},
+                                       [KIND] = {.name = "operation_kind"},
+                                       [BLOCK] = {.name = "ucx_metadata"}};
+    baton_metadata_descriptor *descriptors = NULL;
+    size_t count = 0;
+    void *block = NULL;
+    size_t size = 0;
+    const char *key = NULL;
+    baton_metadata_kind kind = BATON_METADATA_READABLE;
+    baton_status status = baton__json_fields(object, fields, COUNT, true);
+    if (status == BATON_OK) {
+        status = parse_key(&fields[KEY], &key);
+    }
+    if (status == BATON_OK) {
+        status = parse_kind(&fields[KIND], &kind);
+    }
+    if (status == BATON_OK) {
+        status = parse_descriptors(&fields[DESCRIPTORS], &descriptors, &count);
+    }
+    if (status == BATON_OK) {
+        status = parse_block(&fields[BLOCK], &block, &size);
+    }
+    if (status == BATON_OK) {
+        status = baton_metadata_create(kind, descriptors, count, key, block, size, metadata_out);
+    }
+    free(block);
+    free(descriptors);
+    /* What create calls an argument is here a part of a text. */
+    return status == BATON_ERR_INVALID_ARGUMENT ? BATON_ERR_MALFORMED : status;
+}
+
+baton_status baton_metadata_from_json(const char *text, size_t size, baton_metadata **metadata_out)
+{
+    cJSON *object;
+    baton_status status = baton__json_parse(text, size, "metadata", &object);
+    if (status != BATON_OK) {
+        return status;
+    }
+    status = baton__metadata_from_value(object, metadata_out);
+    cJSON_Delete(object);
+    return status;
+}

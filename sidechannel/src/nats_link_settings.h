@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BATON_NATS_LINK_SETTINGS_H
+#define BATON_NATS_LINK_SETTINGS_H
+
+#include "nats_link_servers.h"
+#include <baton/nats_options.h>
+#include <nats/nats.h>
+
+/* A copy of the options of a link, checked. */
+typedef struct baton__nats_settings {
+    baton__nats_servers servers;
+    char *name;
+    char *user;
+    char *password;
+    char *token;
+    char *nkey_seed_file;
+    char *credentials_file;
+    bool tls;
+    char *tls_ca_file;
+    char *tls_certificate_file;
+    char *tls_key_file;
+    char *tls_hostname;
+    uint32_t connect_timeout_ms;
+    uint32_t reconnect_wait_ms;
+    uint32_t ping_interval_ms;
+} baton__nats_settings;
+
+/* Errors: ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY. */
+baton_status baton__nats_settings_init(baton__nats_settings *settings, const char *name,
+                                       const baton_nats_options *options);
+void baton__nats_settings_fini(baton__nats_settings *settings);
+
+/* True if the connection to this server is encrypted. */
+bool baton__nats_settings_tls(const baton__nats_settings *settings,
+                              const baton__nats_server *server);
+
+/* nats.c's options for one attempt to connect. Files are read anew each time, so that a renewed
+ * certificate is taken. Ownership: natsOptions_Destroy. Errors: ERR_INVALID_ARGUMENT (a file),
+ * ERR_NATS, ERR_OUT_OF_MEMORY. */
+baton_status baton__nats_settings_options(const baton__nats_settings *settings,
+                                          const baton__nats_server *server,
+                                          natsOptions **options_out);
+
+#endif
