@@ -2,10 +2,11 @@
 #include <baton/baton.h>
 #include <stdio.h>
 
-static unsigned char frame[1080 * 1920 * 3] = {1, 2, 3};
+static unsigned char frame[1080 * 1920 * 3];
 
 int main(void)
 {
+    frame[0] = 7;
     baton_worker *worker = NULL;
     baton_descriptor *image = NULL;
     baton_offer *offer = NULL;

@@ -146,6 +146,10 @@ static void on_arrival(baton__nats_link *link)
     }
     baton__nats_connection_flush(link->connection);
     link->told = BATON_OK;
+    (void)pthread_mutex_lock(&link->mutex);
+    __atomic_store_n(&link->connected, baton__nats_connection_is_attached(link->connection) ? 1 : 0,
+                     __ATOMIC_RELEASE);
+    (void)pthread_mutex_unlock(&link->mutex);
     link->callbacks.connected(link->context);
 }
 

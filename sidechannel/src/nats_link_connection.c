@@ -91,10 +91,9 @@ baton_status baton__nats_connection_open(baton__nats_link *link, size_t server,
     }
     natsOptions_Destroy(options);
     if (got != NATS_OK) {
-        const char *text = nats_GetLastError(NULL);
-        text = text == NULL ? "" : text;
-        status = baton__fail(baton__nats_reason(got, text), "NATS server %s: %s (%s)",
-                             target->address, natsStatus_GetText(got), text);
+        const char *text = baton__nats_error_text(got);
+        status =
+            baton__fail(baton__nats_reason(got, text), "NATS server %s: %s", target->address, text);
         /* A connect that failed calls nothing back. */
         baton__nats_connection_release(connection);
         baton__nats_connection_release(connection);

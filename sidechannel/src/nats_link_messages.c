@@ -11,8 +11,9 @@
 /* Subscriptions, what comes in on them, and what goes out. All of it the owner's. */
 
 /* Most bytes that wait for a server that does not take them; the PINGs find it out in the end. */
-#define BACKLOG_MAX (64 * 1024 * 1024)
-#define TRACEPARENT "traceparent"
+#define BACKLOG_MAX     (64 * 1024 * 1024)
+#define REPLY_TOKEN_MAX 127
+#define TRACEPARENT     "traceparent"
 
 static natsStatus make(baton__nats_link *link, baton__nats_subscription *subscription)
 {
@@ -218,7 +219,7 @@ baton_status baton__nats_link_publish(baton__nats_link *link, const char *subjec
                                       const char *reply_token, const char *traceparent,
                                       const void *data, size_t size)
 {
-    char reply[sizeof(link->inbox) + 128];
+    char reply[sizeof(link->inbox) + 1 + REPLY_TOKEN_MAX];
     if (!is_up(link)) {
         return status_of(NATS_CONNECTION_CLOSED, subject);
     }
@@ -231,10 +232,11 @@ baton_status baton__nats_link_publish(baton__nats_link *link, const char *subjec
         return baton__fail(BATON_ERR_NATS, "NATS: the server does not take what it is sent");
     }
     if (reply_token != NULL) {
-        int length = snprintf(reply, sizeof(reply), "%s.%s", link->inbox, reply_token);
-        if (length < 0 || (size_t)length >= sizeof(reply)) {
-            return baton__fail(BATON_ERR_NATS, "NATS: a reply token of more than 127 bytes");
+        if (strlen(reply_token) > REPLY_TOKEN_MAX) {
+            return baton__fail(BATON_ERR_NATS, "NATS: a reply token of more than %d bytes",
+                               REPLY_TOKEN_MAX);
         }
+        (void)snprintf(reply, sizeof(reply), "%s.%s", link->inbox, reply_token);
     }
     natsStatus got = send(connection->nats, subject, reply_token == NULL ? NULL : reply,
                           traceparent, data, (int)size);

@@ -11,6 +11,17 @@
 /* How long TLS may wait for room in the socket: nats.c writes encrypted bytes at once or waits. */
 #define WRITE_DEADLINE_MS 1000
 
+const char *baton__nats_error_text(natsStatus status)
+{
+    const char *text = nats_GetLastError(NULL);
+    if (text == NULL || text[0] == '\0') {
+        return natsStatus_GetText(status);
+    }
+    /* "(conn.c:1905): Authorization Violation" */
+    const char *end = text[0] == '(' ? strstr(text, "): ") : NULL;
+    return end == NULL ? text : end + 3;
+}
+
 static const char *url_of(const baton_nats_options *options)
 {
     const char *url = options->url;
@@ -254,11 +265,9 @@ baton_status baton__nats_settings_options(const baton__nats_settings *settings,
         status = set_tls(settings, server, options);
     }
     if (status != NATS_OK) {
-        const char *text = nats_GetLastError(NULL);
         natsOptions_Destroy(options);
         return baton__fail(status == NATS_SSL_ERROR ? BATON_ERR_INVALID_ARGUMENT : BATON_ERR_NATS,
-                           "NATS options: %s (%s)", natsStatus_GetText(status),
-                           text == NULL ? "" : text);
+                           "NATS options: %s", baton__nats_error_text(status));
     }
     *options_out = options;
     return BATON_OK;

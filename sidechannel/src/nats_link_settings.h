@@ -34,6 +34,10 @@ void baton__nats_settings_fini(baton__nats_settings *settings);
 bool baton__nats_settings_tls(const baton__nats_settings *settings,
                               const baton__nats_server *server);
 
+/* What nats.c said about a call of this thread that failed with this status, without the place in
+ * its source. */
+const char *baton__nats_error_text(natsStatus status);
+
 /* nats.c's options for one attempt to connect. Files are read anew each time, so that a renewed
  * certificate is taken. Ownership: natsOptions_Destroy. Errors: ERR_INVALID_ARGUMENT (a file),
  * ERR_NATS, ERR_OUT_OF_MEMORY. */

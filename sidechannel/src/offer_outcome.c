@@ -223,6 +223,8 @@ static void conclude(baton_offer *offer, baton_operation *operation,
     if (offer->state == BATON__OFFER_ENDING && !is_decided) {
         outcome.status = offer->end_status;
         outcome.reason = offer->end_reason;
+    } else if (report->reason == BATON_ERR_PEER_CANCELLED) {
+        outcome.status = BATON_OPERATION_ERRORED; /* a consumer gave up; nobody cancelled the offer */
     }
     finish(offer, &outcome);
     free(result);

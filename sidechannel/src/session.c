@@ -200,6 +200,7 @@ static void on_connected(void *context)
     __atomic_store_n(&session->max_payload, baton__nats_link_max_payload(session->link),
                      __ATOMIC_RELAXED);
     __atomic_store_n(&session->connected, true, __ATOMIC_RELEASE);
+    baton__event_set(&session->first_connected);
     (void)baton__counter_add(&session->counters.nats_connects);
     BATON__INFO("worker %s: connected to NATS", session->name);
     baton_loop_timer_stop(session->loop, &session->pause_timer);
@@ -221,7 +222,7 @@ static void on_disconnected(void *context, baton_status reason, const char *text
         baton__session_start_timer(session, &session->pause_timer, baton__session_now_ns(session));
     }
     __atomic_store_n(&session->link_reason, reason, __ATOMIC_RELEASE);
-    BATON__WARN("worker %s: not connected to NATS: %s", session->name, text != NULL ? text : "");
+    BATON__DEBUG("worker %s: not connected to NATS: %s", session->name, text != NULL ? text : "");
 }
 
 /* Leases that only NATS could renew do not run while nobody could. */
@@ -336,7 +337,13 @@ baton_status baton__session_create(const baton__session_options *options,
 baton_status baton__session_wait_connected(baton__session *session, uint32_t timeout_ms)
 {
     if (!session->application) {
-        return baton__nats_link_wait_connected(session->link, timeout_ms);
+        baton_status status = baton__nats_link_wait_connected(session->link, timeout_ms);
+        /* The link says so a moment before its callback has run. */
+        if (status == BATON_OK && !baton__event_wait(&session->first_connected, timeout_ms)) {
+            return baton__fail(BATON_ERR_NATS_DISCONNECTED, "worker \"%s\": not connected to NATS",
+                               session->name);
+        }
+        return status;
     }
     uint64_t end = baton__session_now_ns(session) + timeout_ms * BATON__NS_PER_MS;
     while (!baton__session_is_connected(session)) {

@@ -40,7 +40,8 @@ typedef struct baton__session {
     uint32_t queued;          /* places of the bounded queue that are taken */
     uint64_t max_payload;     /* of the server, 0 before it is known */
     baton_status link_reason; /* why there is no connection */
-    baton__event drained;     /* closing, and every offer and handoff has ended */
+    baton__event first_connected;
+    baton__event drained; /* closing, and every offer and handoff has ended */
     baton__counters counters;
 
     /* owner */

@@ -448,6 +448,7 @@ offered: /* a late OFFER is the same as a late OPEN to the origin, which alone j
 #if defined(NO_NONCE_CHECK) && defined(REOPEN)
     :: atomic { h > 1 && (to_consumer[c] & GRANT) ->
        h = c; /* goes on with the old GRANT, and counts on the lease of the new OPEN */
+       denied = denied & ~BIT(h);
        take(to_consumer[h], GRANT);
        token[h] = grant_token[h];
        holds[c] = h;

@@ -46,7 +46,6 @@ search()
     safety) options=-DSAFETY run='' ;;
     cycles) options=-DNP run=-l ;;
     esac
-    # The model and the flags must be named before pan.c is made; spin writes where it stands.
     (
         cd "$work" || exit 1
         # shellcheck disable=SC2086 # lists of flags
@@ -73,7 +72,7 @@ report()
     else
         failed=$((failed + 1))
     fi
-    printf '%-4s  %-44s %s\n' "$1" "$2" "$3"
+    printf '%-4s  %-46s %s\n' "$1" "$2" "$3"
 }
 
 states()
@@ -112,16 +111,83 @@ breaks()
     fi
 }
 
-# Which of the counted events may happen: one kind at a time keeps the searches small, the last ones mix them.
-calm='-DREPEATS=0 -DDEATHS=0 -DCANCELS=0'
+# Which of the counted events may happen. One kind at a time keeps the searches small; `mixed` has one of each.
+none='-DREPEATS=0 -DDEATHS=0 -DCANCELS=0'
+nats="$none -DON_NATS"
+reopen="$none -DREOPEN"
 repeat='-DREPEATS=1 -DDEATHS=0 -DCANCELS=0'
 death='-DREPEATS=0 -DDEATHS=1 -DCANCELS=0'
 cancel='-DREPEATS=0 -DDEATHS=0 -DCANCELS=1'
+mixed='-DREPEATS=1 -DDEATHS=1 -DCANCELS=1'
+
+# handoff NAME FLAGS EVENTS...: one configuration for each kind of event.
+handoff()
+{
+    name=$1 flags=$2
+    shift 2
+    for event in "$@"; do
+        eval "counts=\$$event"
+        # shellcheck disable=SC2154 # set by eval
+        holds "handoff, $name, $event" safety handoff.pml "$flags $counts"
+    done
+}
 
 echo '# the rules hold'
-for mode in '' '-DACK_MODE'; do
-    for path in '' '-DEAGER' '-DWRITABLE' '-DDIRECT' '-DDIRECT -DWRITABLE'; do
-        name="handoff$(echo " $mode $path" | tr -d D | tr 'A-Z' 'a-z' | tr -s ' ')"
-        holds "$name, calm" safety handoff.pml "$mode $path $calm"
-    done
+handoff 'read' '' nats repeat death cancel reopen
+handoff 'write' '-DWRITABLE' nats repeat death cancel
+handoff 'direct write' '-DDIRECT -DWRITABLE' nats death cancel
+handoff 'ack, read' '-DACK_MODE' nats cancel
+holds 'resume, 2 sessions' safety resume.pml '-DSESSIONS=2 -DREPEATS=2'
+if [ $quick = no ]; then
+    handoff 'read' '' mixed
+    handoff 'read with GRANT' '-DEAGER' nats repeat death cancel reopen
+    handoff 'write' '-DWRITABLE' reopen
+    handoff 'direct read' '-DDIRECT' nats repeat death cancel reopen
+    handoff 'direct write' '-DDIRECT -DWRITABLE' repeat reopen
+    handoff 'ack, read' '-DACK_MODE' repeat death reopen
+    handoff 'ack, read with GRANT' '-DACK_MODE -DEAGER' nats
+    handoff 'ack, write' '-DACK_MODE -DWRITABLE' repeat cancel
+    handoff 'ack, direct read' '-DACK_MODE -DDIRECT' cancel
+    handoff 'ack, direct write' '-DACK_MODE -DDIRECT -DWRITABLE' nats repeat death cancel
+    holds 'resume, 3 sessions' safety resume.pml '-DSESSIONS=3 -DREPEATS=1'
+fi
+
+echo '# every run comes to an end: there is no cycle'
+holds 'handoff, read, repeat, no cycle' cycles handoff.pml "$repeat"
+holds 'handoff, ack, read, cancel, no cycle' cycles handoff.pml "-DACK_MODE $cancel"
+holds 'resume, 2 sessions, no cycle' cycles resume.pml '-DSESSIONS=2'
+if [ $quick = no ]; then
+    holds 'handoff, read, reopen, no cycle' cycles handoff.pml "$reopen"
+    holds 'handoff, write, death, no cycle' cycles handoff.pml "-DWRITABLE $death"
+    holds 'handoff, direct write, death, no cycle' cycles handoff.pml "-DDIRECT -DWRITABLE $death"
+fi
+
+echo '# every answer can be reached'
+for answer in COMPLETE CANCELLED REFUSED EXPIRED UNCONFIRMED; do
+    breaks "answer $answer" handoff.pml "-DREACH=$answer $cancel"
 done
+breaks 'answer NOT_ACKED' handoff.pml "-DACK_MODE -DREACH=NOT_ACKED $none"
+breaks 'origin says QUARANTINED' handoff.pml "-DDIRECT -DREACH_QUARANTINED $none"
+
+echo '# without a rule, a promise is broken'
+breaks 'no COMMIT' handoff.pml "-DNO_COMMIT $none"
+breaks 'no fresh token per attempt' handoff.pml "-DNO_FRESH_TOKEN $none"
+breaks 'no check of state per chunk' handoff.pml "-DNO_CHUNK_CHECK $none"
+breaks 'no drain before release' handoff.pml "-DNO_DRAIN $none"
+breaks 'ack mode ended by MOVED' handoff.pml "-DACK_MODE -DACK_BY_MOVED $none"
+breaks 'a writable offered again before quiet' handoff.pml "-DWRITABLE -DOFFER_BEFORE_QUIET $none"
+breaks 'a GRANT without nonce check' handoff.pml "-DNO_NONCE_CHECK $reopen"
+breaks 'data before GRANT' handoff.pml "-DDATA_BEFORE_GRANT $none"
+breaks 'MOVED believed, bytes not counted' handoff.pml "-DWRITABLE -DNO_COUNT $none"
+breaks 'no flush before MOVED' handoff.pml "-DDIRECT -DWRITABLE -DNO_FLUSH $none"
+breaks 'quarantine of the last attempt only' handoff.pml "-DDIRECT -DNO_QUARANTINE $none"
+breaks 'cancel after MOVED' handoff.pml "-DCANCEL_AFTER_MOVED $cancel"
+breaks 'a late message of the winner refused' handoff.pml "-DREFUSE_THE_WINNER $repeat"
+breaks 'new session served before the old is drained' resume.pml '-DNO_ORIGIN_DRAIN'
+breaks 'new session opened before the old is drained' resume.pml '-DNO_CONSUMER_DRAIN'
+breaks 'COMPLETE before the chunks of all sessions' resume.pml '-DCOMPLETE_EARLY'
+breaks 'own nonce refused as taken' resume.pml '-DREFUSE_OWN_NONCE'
+breaks 'buffer released before it is drained' resume.pml '-DRELEASE_EARLY'
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]

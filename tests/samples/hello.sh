@@ -14,7 +14,7 @@ case_one_offers_and_the_other_takes() {
     start take "$samples/hello_take" <>"$scratch/stdin"
     taker=$pid
     until_true 20 offers || fail "nobody takes it: $(cat "$scratch/offer.err")"
-    check_last "$scratch/offer.out" '.+ took 6220800 bytes by am in 1 attempt\(s\): \{"first": ?1\}'
+    check_last "$scratch/offer.out" '.+ took 6220800 bytes by am in 1 attempt\(s\): \{"first": ?7\}'
     printf '\n' >"$scratch/stdin"
     wait_for "$taker" 10
     check_status 0

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -83,19 +84,29 @@ static struct sockaddr_in address_of(int port)
                                 .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
 }
 
-/* Another process may take it before the server does; then the server does not start, and another
- * one is taken. */
+/*
+ * A port that nobody listens on, below those that the kernel gives to clients: a client that tries again and again to reach a
+ * server that is down could otherwise be given the very port that it asks for, and find itself. Another process
+ * may take it before the server does; then the server does not start, and another one is taken.
+ */
 static int find_port(void)
 {
-    struct sockaddr_in address = address_of(0);
-    socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
-        fail("no free port");
+    for (int i = 0; i < 1000; i++) {
+        uint16_t random;
+        if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+            break;
+        }
+        int port = 10000 + random % 20000;
+        struct sockaddr_in address = address_of(port);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool free_port = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+        (void)close(fd);
+        if (free_port) {
+            return port;
+        }
     }
-    (void)close(fd);
-    return ntohs(address.sin_port);
+    fail("no free port");
+    return 0;
 }
 
 static void take_port(baton_test_nats *server)

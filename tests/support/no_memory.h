@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #if defined(__has_feature)
@@ -18,6 +19,13 @@
 #define NO_MEMORY_POSSIBLE 1
 #endif
 
+/* Valgrind needs memory of its own in the process. It loads its allocator by LD_PRELOAD. */
+static inline bool no_memory_is_possible(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    return NO_MEMORY_POSSIBLE && (preloaded == NULL || strstr(preloaded, "vgpreload") == NULL);
+}
+
 /*
  * From here on malloc of `smallest` bytes or more fails in this process, as it does on a machine
  * without memory: the kernel gives no more, and what the C library has left, in lists by size, is
@@ -26,7 +34,7 @@
 static inline bool no_memory_begin(size_t smallest, struct rlimit *before_out)
 {
     struct rlimit limit;
-    if (!NO_MEMORY_POSSIBLE || getrlimit(RLIMIT_AS, before_out) != 0) {
+    if (!no_memory_is_possible() || getrlimit(RLIMIT_AS, before_out) != 0) {
         return false;
     }
     limit = *before_out;

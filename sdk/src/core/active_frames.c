@@ -64,6 +64,7 @@ static void on_grant(baton_operation *op, const baton__frame *frame, const baton
         BATON__COUNT(connector, refused_duplicate);
         return;
     }
+    bool answered_before = op->a.final;
     op->a.attached = true;
     op->a.token = frame->key;
     op->a.ack_key = frame->aux;
@@ -81,7 +82,7 @@ static void on_grant(baton_operation *op, const baton__frame *frame, const baton
     if (payload->size != 0) {
         incoming_chunk(op, 0, payload);
     }
-    if (op->a.final) {
+    if (answered_before) {
         baton__active_finish(op); /* the answer to the last one was lost with its session */
     } else {
         baton__active_pump(op);

@@ -106,14 +106,14 @@ static baton_status encode_identity(baton_connector *connector)
     return baton__block_encode(&block, connector->identity, size, &connector->identity_size);
 }
 
-static baton_status open_engine(baton_connector *connector)
+static baton_status open_engine(baton_connector *connector, const baton__clock *clock)
 {
     static const baton__transport_callbacks callbacks = {
         .message = baton__dispatch_message,
         .foreign = baton__dispatch_foreign,
         .endpoint_failed = baton__dispatch_failed,
     };
-    baton_status status = baton__loop_create(&baton__clock_boottime, connector->options.spin_us, &connector->loop);
+    baton_status status = baton__loop_create(clock, connector->options.spin_us, &connector->loop);
     if (status != BATON_OK) {
         return status;
     }
@@ -139,11 +139,14 @@ static baton_status open_engine(baton_connector *connector)
 void baton__connector_unref(baton_connector *connector)
 {
     if (__atomic_sub_fetch(&connector->references, 1, __ATOMIC_ACQ_REL) == 0) {
+        baton__loop_destroy(connector->loop);
         free(connector->identity);
         free(connector);
     }
 }
 
+/* The loop stays until the last handle of an operation is gone: threads that wait for one, or cancel it, still
+ * look at it. */
 static void close_engine(baton_connector *connector)
 {
     if (connector->loop != NULL) {
@@ -153,8 +156,6 @@ static void close_engine(baton_connector *connector)
         connector->table->close(connector->transport);
     }
     baton__outbox_fini(connector);
-    baton__loop_destroy(connector->loop);
-    connector->loop = NULL;
     connector->transport = NULL;
 }
 
@@ -163,7 +164,32 @@ static void fork_watch_install(void)
     (void)pthread_atfork(NULL, NULL, after_fork);
 }
 
-baton_status baton_connector_create(const baton_connector_options *options, baton_connector **connector_out)
+static baton_status open_connector(baton_connector *connector, const baton_connector_options *options,
+                                   const baton__clock *clock)
+{
+    baton_status status = take_options(options, &connector->options);
+    if (status != BATON_OK) {
+        return status;
+    }
+    if (connector->options.name != NULL) {
+        memcpy(connector->name, connector->options.name, strlen(connector->options.name) + 1);
+    } else {
+        baton__name_default(connector->name);
+    }
+    connector->options.name = connector->name;
+    if (gethostname(connector->hostname, sizeof(connector->hostname) - 1) != 0) {
+        connector->hostname[0] = '\0';
+    }
+    status = open_engine(connector, clock);
+    if (status == BATON_OK && connector->options.progress == BATON_PROGRESS_THREAD) {
+        status = start_thread(connector);
+    }
+    return status;
+}
+
+baton_status baton__connector_create_with(const baton_connector_options *options,
+                                          const baton__transport_table *table,
+                                          const baton__clock *clock, baton_connector **connector_out)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, fork_watch_install);
@@ -176,25 +202,10 @@ baton_status baton_connector_create(const baton_connector_options *options, bato
     }
     connector->references = 1;
     connector->fork_generation = fork_generation;
-    connector->table = &baton__transport_ucx;
+    connector->table = table;
     connector->instance = baton_uuid_random();
     connector->epoch = baton__realtime_ns();
-    baton_status status = take_options(options, &connector->options);
-    if (status == BATON_OK) {
-        if (connector->options.name != NULL) {
-            memcpy(connector->name, connector->options.name, strlen(connector->options.name) + 1);
-        } else {
-            baton__name_default(connector->name);
-        }
-        connector->options.name = connector->name;
-        if (gethostname(connector->hostname, sizeof(connector->hostname) - 1) != 0) {
-            connector->hostname[0] = '\0';
-        }
-        status = open_engine(connector);
-    }
-    if (status == BATON_OK && connector->options.progress == BATON_PROGRESS_THREAD) {
-        status = start_thread(connector);
-    }
+    baton_status status = open_connector(connector, options, clock);
     if (status != BATON_OK) {
         close_engine(connector);
         baton__connector_unref(connector);
@@ -203,6 +214,12 @@ baton_status baton_connector_create(const baton_connector_options *options, bato
     BATON__INFO("%s: connector with UCX %s", connector->name, connector->table->version());
     *connector_out = connector;
     return BATON_OK;
+}
+
+baton_status baton_connector_create(const baton_connector_options *options, baton_connector **connector_out)
+{
+    return baton__connector_create_with(options, &baton__transport_ucx, &baton__clock_boottime,
+                                        connector_out);
 }
 
 /* Turns of the loop on this thread until the condition holds or the time is over. */
@@ -332,29 +349,56 @@ void baton_connector_destroy(baton_connector *connector)
     baton__tombstones_free(connector);
     baton__deferred_free(connector);
     baton__peers_free(connector);
-    baton__loop_leave(connector->loop);
     close_engine(connector);
+    __atomic_store_n(&connector->ended, 1, __ATOMIC_SEQ_CST);
+    baton__loop_leave(connector->loop);
+    baton__connector_run_late(connector);
     baton__connector_unref(connector);
+}
+
+void baton__connector_run_late(baton_connector *connector)
+{
+    baton_loop *loop = connector->loop;
+    if (baton_loop_is_owner(loop)) {
+        return;
+    }
+    while (__atomic_load_n(&connector->ended, __ATOMIC_SEQ_CST) != 0 && baton__loop_has_posted(loop)) {
+        if (baton__loop_enter(loop)) {
+            (void)baton__loop_turn(loop);
+            baton__loop_leave(loop);
+        } else {
+            (void)sched_yield(); /* another thread is at it */
+        }
+    }
+}
+
+baton__turn baton__connector_turn(baton_connector *connector)
+{
+    baton_loop *loop = connector->loop;
+    if (!baton__loop_enter(loop)) {
+        return BATON__TURN_SPINNING; /* another thread is at it */
+    }
+    baton__turn turn = BATON__TURN_SPINNING;
+    if (baton__loop_turn(loop) != 0) {
+        turn = BATON__TURN_WORKED;
+    } else if (!baton__loop_spins(loop) && baton__loop_arm(loop)) {
+        turn = BATON__TURN_ARMED;
+    }
+    baton__loop_leave(loop);
+    return turn;
 }
 
 static baton_status wait_driving(baton_connector *connector, baton__event *event, uint64_t end_ns)
 {
-    baton_loop *loop = connector->loop;
     while (!baton__event_is_set(event)) {
         uint64_t now = baton__now(connector);
         if (now >= end_ns) {
             return baton__fail(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
         }
-        if (!baton__loop_enter(loop)) {
-            (void)baton__event_wait(event, 1); /* another thread drives; look again in case it stops */
-            continue;
-        }
-        int done = baton__loop_turn(loop);
-        bool armed = done == 0 && !baton__event_is_set(event) && !baton__loop_spins(loop) && baton__loop_arm(loop);
-        baton__loop_leave(loop);
-        if (armed) {
-            baton__loop_sleep(loop, end_ns - now);
-        } else if (done == 0) {
+        baton__turn turn = baton__connector_turn(connector);
+        if (turn == BATON__TURN_ARMED && !baton__event_is_set(event)) {
+            baton__loop_sleep(connector->loop, end_ns - now);
+        } else if (turn == BATON__TURN_SPINNING) {
             (void)sched_yield();
         }
     }

@@ -4,9 +4,22 @@
 
 #include "core/engine.h"
 
+/* As baton_connector_create, with another transport or another clock. clock: copied. */
+baton_status baton__connector_create_with(const baton_connector_options *options,
+                                          const baton__transport_table *table,
+                                          const baton__clock *clock, baton_connector **connector_out);
+/* After the end nobody drives the loop: who posts to it has this run what it posted. */
+void baton__connector_run_late(baton_connector *connector);
 void baton__connector_unref(baton_connector *connector);
 /* ERR_WRONG_PROCESS after a fork. */
 baton_status baton__connector_check(const baton_connector *connector);
+/* One turn by the calling thread, where the application drives progress. */
+typedef enum baton__turn {
+    BATON__TURN_WORKED,
+    BATON__TURN_SPINNING, /* nothing to do, but soon; or another thread is at it */
+    BATON__TURN_ARMED     /* nothing to do: the loop may sleep */
+} baton__turn;
+baton__turn baton__connector_turn(baton_connector *connector);
 /* Waits for an event that the owner sets; drives progress where the application does. Errors: ERR_TIMED_OUT,
  * ERR_WRONG_THREAD, ERR_WRONG_PROCESS. */
 baton_status baton__connector_wait(baton_connector *connector, baton__event *event, uint32_t timeout_ms);

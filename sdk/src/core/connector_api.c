@@ -3,6 +3,7 @@
 #include "core/connector.h"
 
 #include "base/error.h"
+#include <sched.h>
 #include <string.h>
 
 const char *baton_connector_name(const baton_connector *connector)
@@ -87,16 +88,21 @@ baton_status baton_connector_progress_wait(baton_connector *connector, uint32_t 
         return baton__fail(BATON_ERR_WRONG_THREAD, "progress: inside a callback");
     }
     uint64_t end = timeout_ms == BATON_FOREVER ? UINT64_MAX : baton__after_ms(connector, timeout_ms);
-    while (baton_connector_progress(connector) == 0) {
+    for (;;) {
         uint64_t now = baton__now(connector);
+        baton__turn turn = baton__connector_turn(connector);
+        if (turn == BATON__TURN_WORKED) {
+            return BATON_OK;
+        }
         if (now >= end) {
             return baton__fail(BATON_ERR_TIMED_OUT, "progress: nothing to do within %u ms", timeout_ms);
         }
-        if (!baton__loop_spins(connector->loop)) {
+        if (turn == BATON__TURN_ARMED) {
             baton__loop_sleep(connector->loop, end - now);
+        } else {
+            (void)sched_yield(); /* spinning: the peer and the NATS server may need this core */
         }
     }
-    return BATON_OK;
 }
 
 baton_status baton_connector_get_stats(const baton_connector *connector, baton_connector_stats *stats_out)

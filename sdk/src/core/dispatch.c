@@ -50,6 +50,12 @@ static void defer(baton_connector *connector, const baton__frame *frame, const v
     connector->deferred_count++;
 }
 
+static bool is_meant_for(const baton_connector *connector, const baton__frame *frame)
+{
+    return baton_uuid_equal(&frame->to_instance, &connector->instance) &&
+           frame->to_epoch == connector->epoch;
+}
+
 static bool is_known(const baton_connector *connector, const baton__frame *frame)
 {
     baton_operation *op;
@@ -93,7 +99,7 @@ static bool open_frame(baton_connector *connector, const baton__frame *frame, co
         BATON__COUNT(connector, refused_session);
         return true;
     }
-    if (!baton_uuid_equal(&frame->to_instance, &connector->instance)) {
+    if (!is_meant_for(connector, frame)) {
         baton__frame stale = {.type = BATON__FRAME_REFUSE,
                               .session = frame->session,
                               .operation = frame->operation,
@@ -196,8 +202,7 @@ void baton__dispatch_message(void *context, const void *header, size_t header_si
         BATON__COUNT(connector, refused_length);
         return;
     }
-    if (!baton_uuid_equal(&frame.to_instance, &connector->instance) ||
-        frame.to_epoch != connector->epoch) {
+    if (!is_meant_for(connector, &frame)) {
         BATON__COUNT(connector, refused_instance);
         if (frame.type == BATON__FRAME_OPEN) {
             /* An address that was recycled: its user is told, so that it need not wait for its deadline. */

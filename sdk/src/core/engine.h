@@ -249,6 +249,7 @@ struct baton_connector {
     uint32_t fork_generation;
     uint32_t shutting;  /* atomic: nothing new */
     uint32_t creating;  /* atomic: threads inside create and begin */
+    uint32_t ended;     /* atomic: the transport is closed; only the loop and the handles of operations are left */
     baton_loop *loop;
     pthread_t thread;
     bool has_thread;

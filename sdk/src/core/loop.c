@@ -171,6 +171,11 @@ bool baton_loop_post(baton_loop *loop, baton_task *task)
     return true;
 }
 
+bool baton__loop_has_posted(const baton_loop *loop)
+{
+    return __atomic_load_n(&loop->posted, __ATOMIC_SEQ_CST) != NULL;
+}
+
 static baton_task *take_posted(baton_loop *loop)
 {
     if (__atomic_load_n(&loop->posted, __ATOMIC_RELAXED) == NULL) {
@@ -194,7 +199,7 @@ static int run_tasks(baton_loop *loop)
     while (task != NULL) {
         baton_task *next = task->next_;
         /* From here on it may be posted again, also by itself: it then waits for the next turn. */
-        __atomic_store_n(&task->posted_, 0, __ATOMIC_RELEASE);
+        (void)__atomic_exchange_n(&task->posted_, 0, __ATOMIC_ACQ_REL);
         task->run(task);
         task = next;
         done++;

@@ -37,6 +37,8 @@ void baton__loop_sleep(baton_loop *loop, uint64_t timeout_ns);
 /* Owner: turns, spins and sleeps until the flag is set; what is posted before that runs. */
 void baton__loop_run(baton_loop *loop, const bool *stop);
 
+/* Any thread: a task is posted and has not begun to run. */
+bool baton__loop_has_posted(const baton_loop *loop);
 /* Readable when an armed loop has work. */
 int baton__loop_fd(const baton_loop *loop);
 /* Any thread: ends a sleep. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* States, end and telling of an operation: owner thread. operation_api.c has what other threads call. */
-#include "core/engine.h"
+#include "core/connector.h"
 
 #include "base/error.h"
 #include "base/log.h"
@@ -30,7 +30,12 @@ baton_operation_status baton__operation_status(const baton_operation *op)
 void baton__operation_set_status(baton_operation *op, baton_operation_status status)
 {
     baton_operation_status before = baton__operation_status(op);
-    assert((allowed[before] >> status & 1U) != 0);
+    if ((allowed[before] >> status & 1U) == 0) {
+        BATON__ERROR("operation: %s -> %s is no transition", baton_operation_status_name(before),
+                     baton_operation_status_name(status));
+        assert(false);
+        return;
+    }
     if (baton__log_enabled(BATON_LOG_TRACE)) {
         char id[BATON_UUID_TEXT_SIZE];
         baton_uuid_print(&op->id, id);
@@ -282,4 +287,5 @@ void baton__operation_request(baton_operation *op, uint32_t bits)
     if (!baton_loop_post(op->connector->loop, &op->task)) {
         baton__operation_unref(op); /* it is posted already and will see the bits */
     }
+    baton__connector_run_late(op->connector);
 }

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The protocol with everything that a network does to it: frames that are lost, doubled, late,
+ * sessions that break, time that passes; over the fake transport, with the clock in the test's
+ * hand. A lost frame comes with a lost session here, as it does with UCX.
+ */
+#include "support/fake_pair.h"
+
+enum { CHUNK = BATON__CHUNK_BYTES, SMALL = 4096 };
+
+TestSuite(protocol, .init = pair_open, .fini = pair_close);
+
+static void answer_if_due(handed *h, baton_completion completion)
+{
+    if (completion == BATON_COMPLETION_ACK &&
+        baton_operation_ack(h->active, "yes", 3) == BATON_OK) {
+        pair_pump();
+    }
+}
+
+Test(protocol, every_kind_and_completion_ends_complete_on_both_sides)
+{
+    static const size_t sizes[] = {1, 8192, 8193, CHUNK, 3 * CHUNK + 5};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        for (int mode = 0; mode < 6; mode++) {
+            handed h;
+            pair_begin(&h, mode % 2 == 0, 1 + i % 3, sizes[i], (baton_completion)(mode / 2), 0);
+            pair_pump();
+            answer_if_due(&h, (baton_completion)(mode / 2));
+            pair_expect(&h, BATON_OK, BATON_OK);
+            cr_assert(pair_is_right(&h));
+            cr_assert_neq(h.events & 1U << BATON_EVENT_GRANTED, 0);
+            cr_assert_neq(h.events & 1U << BATON_EVENT_MOVED, 0, "size %zu mode %d", sizes[i],
+                          mode);
+            pair_end(&h);
+        }
+    }
+}
+
+/* One frame of a type meets a fate, then the session breaks; what was held comes late. */
+static void disturb(bool read, baton_completion completion, size_t size, baton__frame_type type,
+                    fake_fate fate)
+{
+    handed h;
+    pair_begin(&h, read, 3, size, completion, 0);
+    fake_plan(type, fate, 1);
+    pair_pump();
+    answer_if_due(&h, completion);
+    if (fate == FAKE_DROP || fate == FAKE_HOLD) {
+        fake_break();
+        pair_pump();
+        answer_if_due(&h, completion);
+    }
+    fake_release();
+    pair_pump();
+    bool lost_last_word = completion == BATON_COMPLETION_BYTES && read &&
+                          type == BATON__FRAME_MOVED && (fate == FAKE_DROP || fate == FAKE_HOLD);
+    if (lost_last_word) { /* complete on its bytes alone: the origin cannot know */
+        pair_advance_ms(2001);
+        pair_expect(&h, BATON_ERR_PEER_LOST, BATON_OK);
+    } else {
+        pair_expect(&h, BATON_OK, BATON_OK);
+    }
+    cr_assert(pair_is_right(&h));
+    pair_end(&h);
+    fake_plan(type, FAKE_DELIVER, 0);
+}
+
+static void disturb_all(fake_fate fate)
+{
+    static const size_t sizes[] = {1, SMALL, CHUNK};
+    for (unsigned type = 1; type < BATON__FRAME_TYPES; type++) {
+        for (int mode = 0; mode < 6; mode++) {
+            for (size_t i = 0; i < 3; i++) {
+                cr_log_info("%s mode %d size %zu", baton__frame_type_name((baton__frame_type)type),
+                            mode, sizes[i]);
+                disturb(mode % 2 == 0, (baton_completion)(mode / 2), sizes[i],
+                        (baton__frame_type)type, fate);
+            }
+        }
+    }
+}
+
+Test(protocol, a_doubled_frame_changes_nothing)
+{
+    disturb_all(FAKE_DUPLICATE);
+}
+
+Test(protocol, a_frame_that_overtakes_others_changes_nothing)
+{
+    disturb_all(FAKE_LAST);
+}
+
+Test(protocol, a_frame_lost_with_its_session_is_made_good)
+{
+    disturb_all(FAKE_DROP);
+}
+
+Test(protocol, a_frame_of_an_old_session_that_comes_late_is_refused)
+{
+    disturb_all(FAKE_HOLD);
+}
+
+Test(protocol, every_frame_doubled_changes_nothing)
+{
+    for (int mode = 0; mode < 6; mode++) {
+        for (unsigned type = 1; type < BATON__FRAME_TYPES; type++) {
+            fake_plan((baton__frame_type)type, FAKE_DUPLICATE, 1000);
+        }
+        handed h;
+        pair_begin(&h, mode % 2 == 0, 3, 2 * CHUNK + 1, (baton_completion)(mode / 2), 300);
+        pair_pump();
+        answer_if_due(&h, (baton_completion)(mode / 2));
+        pair_expect(&h, BATON_OK, BATON_OK);
+        cr_assert(pair_is_right(&h));
+        pair_end(&h);
+        cr_assert_gt(pair_stats(CONSUMER).refused_duplicate + pair_stats(ORIGIN).refused_duplicate,
+                     0);
+    }
+}
+
+Test(protocol, data_before_the_grant_is_taken)
+{
+    handed h;
+    pair_begin(&h, true, 1, 3 * CHUNK, BATON_COMPLETION_COMMIT, 0);
+    fake_plan(BATON__FRAME_GRANT, FAKE_LAST, 1);
+    pair_pump();
+    pair_expect(&h, BATON_OK, BATON_OK);
+    cr_assert(pair_is_right(&h));
+    pair_end(&h);
+}
+
+Test(protocol, moved_before_the_last_chunk_does_not_complete)
+{
+    handed h;
+    pair_begin(&h, false, 3, SMALL, BATON_COMPLETION_BYTES, 0);
+    fake_plan(BATON__FRAME_WRITE, FAKE_HOLD, 1);
+    pair_pump();
+    cr_assert_eq(fake_sent(BATON__FRAME_MOVED), 1);
+    cr_assert_not(baton_operation_is_over(h.passive));
+    cr_assert_not(baton_operation_is_over(h.active));
+    fake_release();
+    pair_pump();
+    pair_expect(&h, BATON_OK, BATON_OK);
+    cr_assert(pair_is_right(&h));
+    pair_end(&h);
+}
+
+Test(protocol, chunks_lost_after_moved_are_sent_again_in_the_next_session)
+{
+    handed h;
+    pair_begin(&h, false, 3, SMALL, BATON_COMPLETION_BYTES, 0);
+    fake_plan(BATON__FRAME_WRITE, FAKE_DROP, 2);
+    pair_pump();
+    cr_assert_not(baton_operation_is_over(h.passive));
+    fake_break();
+    pair_pump();
+    pair_expect(&h, BATON_OK, BATON_OK);
+    cr_assert(pair_is_right(&h));
+    pair_end(&h);
+}
+
+static int breaks_left;
+static void break_now(void)
+{
+    fake_break();
+    if (--breaks_left > 0) {
+        fake_before_delivery(BATON__FRAME_DATA, break_now);
+        fake_before_delivery(BATON__FRAME_WRITE, break_now);
+    }
+}
+
+Test(protocol, a_transfer_resumes_after_a_broken_session_and_repeats_little)
+{
+    for (int mode = 0; mode < 6; mode++) {
+        handed h;
+        pair_begin(&h, mode % 2 == 0, 1, 12 * CHUNK, (baton_completion)(mode / 2), 0);
+        pair_pump();
+        answer_if_due(&h, (baton_completion)(mode / 2));
+        pair_expect(&h, BATON_OK, BATON_OK);
+        pair_end(&h);
+        pair_begin(&h, mode % 2 == 0, 1, 12 * CHUNK, (baton_completion)(mode / 2), 0);
+        breaks_left = 1;
+        fake_before_delivery(mode % 2 == 0 ? BATON__FRAME_DATA : BATON__FRAME_WRITE, break_now);
+        pair_pump();
+        answer_if_due(&h, (baton_completion)(mode / 2));
+        pair_expect(&h, BATON_OK, BATON_OK);
+        cr_assert(pair_is_right(&h));
+        baton_operation_report report = {.struct_size = sizeof(report)};
+        cr_assert_eq(baton_operation_get_report(h.active, &report), BATON_OK);
+        cr_assert_leq(report.chunks_repeated, BATON__DEPTH);
+        cr_assert_eq(report.bytes_moved, 12U * CHUNK);
+        cr_assert_geq(pair_stats(CONSUMER).sessions_resumed, 1);
+        pair_end(&h);
+    }
+}
+
+Test(protocol, an_operation_survives_only_so_many_sessions)
+{
+    handed h;
+    pair_begin(&h, true, 1, 64 * CHUNK, BATON_COMPLETION_COMMIT, 0);
+    for (int i = 0; i < 3 * BATON__RESETS_MAX && !baton_operation_is_over(h.active); i++) {
+        breaks_left = 1;
+        fake_before_delivery(BATON__FRAME_DATA, break_now);
+        pair_pump();
+    }
+    pair_advance_ms(2001);
+    cr_assert(baton_operation_is_over(h.active));
+    cr_assert(baton_operation_is_over(h.passive));
+    pair_end(&h);
+}
+
+Test(protocol, a_repeated_open_in_its_session_is_refused_and_the_grant_stays)
+{
+    handed h;
+    pair_begin(&h, true, 1, 3 * CHUNK, BATON_COMPLETION_COMMIT, 0);
+    fake_plan(BATON__FRAME_OPEN, FAKE_DUPLICATE, 1);
+    pair_pump();
+    pair_expect(&h, BATON_OK, BATON_OK);
+    cr_assert_eq(fake_sent(BATON__FRAME_GRANT), 1);
+    pair_end(&h);
+}
+
+Test(protocol, a_lost_commit_is_asked_for_again_while_there_is_a_lease)
+{
+    handed h;
+    pair_begin(&h, true, 1, SMALL, BATON_COMPLETION_COMMIT, 300);
+    fake_plan(BATON__FRAME_COMMIT, FAKE_DROP, 2);
+    pair_pump();
+    cr_assert_eq(baton_operation_get_status(h.passive), BATON_OPERATION_COMPLETE);
+    cr_assert_eq(baton_operation_get_status(h.active), BATON_OPERATION_IN_PROGRESS);
+    pair_advance_ms(102);
+    cr_assert_eq(fake_sent(BATON__FRAME_MOVED), 2);
+    cr_assert_not(baton_operation_is_over(h.active));
+    pair_advance_ms(102);
+    pair_expect(&h, BATON_OK, BATON_OK);
+    pair_end(&h);
+}
+
+Test(protocol, a_lost_commit_ends_unconfirmed_at_the_deadline)
+{
+    handed h;
+    pair_begin(&h, true, 1, SMALL, BATON_COMPLETION_COMMIT, 0);
+    fake_plan(BATON__FRAME_COMMIT, FAKE_DROP, 1);
+    pair_pump();
+    pair_advance_ms(30001);
+    pair_expect(&h, BATON_OK, BATON_ERR_UNCONFIRMED);
+    pair_end(&h);
+}
+
+Test(protocol, after_moved_a_cancel_waits_for_the_answer)
+{
+    handed h;
+    pair_begin(&h, true, 1, SMALL, BATON_COMPLETION_COMMIT, 0);
+    fake_plan(BATON__FRAME_COMMIT, FAKE_HOLD, 1);
+    pair_pump();
+    cr_assert_eq(baton_operation_cancel(h.active), BATON_OK);
+    pair_pump();
+    cr_assert_not(baton_operation_is_over(h.active));
+    fake_release();
+    pair_pump();
+    pair_expect(&h, BATON_OK, BATON_OK);
+    pair_end(&h);
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/fake_state.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static baton_status open_worker(const char *label, const baton__transport_callbacks *callbacks,
+                                void *context, baton__transport **transport_out)
+{
+    (void)label;
+    baton__transport *transport = calloc(1, sizeof(*transport));
+    if (transport == NULL || fake.workers_count == FAKE_WORKERS_MAX) {
+        free(transport);
+        return BATON_ERR_OUT_OF_MEMORY;
+    }
+    transport->index = fake.workers_count;
+    transport->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    transport->callbacks = *callbacks;
+    transport->context = context;
+    fake.workers[fake.workers_count++] = transport;
+    *transport_out = transport;
+    return BATON_OK;
+}
+
+static void close_worker(baton__transport *transport)
+{
+    fake.workers[transport->index] = NULL;
+    while (transport->inbox != NULL) {
+        message *m = transport->inbox;
+        DL_DELETE(transport->inbox, m);
+        fake_end_message(m, BATON_ERR_PEER_LOST, FAKE_RESET);
+    }
+    (void)close(transport->fd);
+    free(transport);
+}
+
+static const void *address_of(const baton__transport *transport, size_t *size_out)
+{
+    *size_out = sizeof(transport->index);
+    return &transport->index;
+}
+
+static message *next_message(baton__transport *transport)
+{
+    message *m;
+    DL_FOREACH(transport->inbox, m)
+    {
+        if (!m->last && m->receiving == NULL) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+static void deliver(baton__transport *transport, message *m)
+{
+    void (*hook)(void) = fake.plans[fake_type_of(m)].hook;
+    fake.plans[fake_type_of(m)].hook = NULL;
+    if (hook != NULL) {
+        hook();
+    }
+    m->last = true; /* in work: found no more by next_message */
+    baton__payload payload = {
+        .data = m->announced ? (void *)m : m->data, .size = m->size, .announced = m->announced};
+    transport->callbacks.message(transport->context, m->header, m->header_size, &payload);
+    if (m->receiving == NULL) {
+        DL_DELETE(transport->inbox, m);
+        fake_end_message(m, BATON_OK, 0); /* dropped by the receiver: the sender sees success */
+    }
+}
+
+/* Announced payloads that were asked for in an earlier progress arrive. */
+static int fetch(baton__transport *transport)
+{
+    int done = 0;
+    message *m;
+    message *next;
+    DL_FOREACH_SAFE(transport->inbox, m, next)
+    {
+        if (m->receiving != NULL) {
+            memcpy(m->buffer, m->data, m->size);
+            DL_DELETE(transport->inbox, m);
+            fake_end_message(m, BATON_OK, 0);
+            done++;
+        }
+    }
+    return done;
+}
+
+static int run_completions(baton__transport *transport)
+{
+    int done = 0;
+    for (completion *c; (c = transport->completions) != NULL; done++) {
+        DL_DELETE(transport->completions, c);
+        completion copy = *c;
+        free(c);
+        if (copy.transfer != NULL) {
+            copy.transfer->done(copy.transfer, copy.status, copy.native);
+        } else {
+            copy.closed(copy.owner);
+        }
+    }
+    return done;
+}
+
+static int tell_broken(baton__transport *transport)
+{
+    int done = 0;
+    baton__endpoint *endpoint;
+    DL_FOREACH(transport->endpoints, endpoint)
+    {
+        if (endpoint->broken && !endpoint->told) {
+            endpoint->told = true;
+            transport->callbacks.endpoint_failed(transport->context, endpoint->owner, FAKE_RESET);
+            done++;
+        }
+    }
+    return done;
+}
+
+static int progress(baton__transport *transport)
+{
+    int done = fetch(transport) + run_completions(transport) + tell_broken(transport);
+    for (message *m; (m = next_message(transport)) != NULL; done++) {
+        deliver(transport, m);
+    }
+    for (message *m = transport->inbox; m != NULL; m = m->next) {
+        if (m->receiving == NULL) {
+            m->last = false; /* their turn is next */
+        }
+    }
+    return done;
+}
+
+static bool arm(baton__transport *transport)
+{
+    return transport->inbox == NULL && transport->completions == NULL;
+}
+
+static int fd_of(const baton__transport *transport)
+{
+    return transport->fd;
+}
+
+static baton_status endpoint_create(baton__transport *transport, const void *address, size_t size,
+                                    void *owner, baton__endpoint **endpoint_out)
+{
+    unsigned index = FAKE_WORKERS_MAX;
+    if (size == sizeof(index)) {
+        memcpy(&index, address, size);
+    }
+    if (index >= fake.workers_count || fake.workers[index] == NULL || fake.is_unreachable) {
+        return BATON_ERR_UNREACHABLE;
+    }
+    baton__endpoint *endpoint = calloc(1, sizeof(*endpoint));
+    if (endpoint == NULL) {
+        return BATON_ERR_OUT_OF_MEMORY;
+    }
+    endpoint->transport = transport;
+    endpoint->target = fake.workers[index];
+    endpoint->target_index = index;
+    endpoint->owner = owner;
+    DL_APPEND(transport->endpoints, endpoint);
+    *endpoint_out = endpoint;
+    return BATON_OK;
+}
+
+static void break_other_end(const baton__endpoint *endpoint)
+{
+    for (unsigned i = 0; i < fake.workers_count && !fake.is_cut; i++) {
+        baton__endpoint *other = fake.workers[i] == NULL || fake.workers[i] != endpoint->target
+                                     ? NULL
+                                     : fake.workers[i]->endpoints;
+        for (; other != NULL; other = other->next) {
+            if (other->target == endpoint->transport) {
+                other->broken = true;
+            }
+        }
+    }
+}
+
+static void endpoint_close(baton__endpoint *endpoint, void (*closed)(void *owner))
+{
+    baton__transport *transport = endpoint->transport;
+    fake_cut_endpoint(endpoint);
+    break_other_end(endpoint);
+    completion *c = calloc(1, sizeof(*c));
+    if (c == NULL) {
+        abort();
+    }
+    c->closed = closed;
+    c->owner = endpoint->owner;
+    DL_APPEND(transport->completions, c);
+    DL_DELETE(transport->endpoints, endpoint);
+    free(endpoint);
+}
+
+static baton_status endpoint_flush(baton__endpoint *endpoint, baton__transfer *transfer,
+                                   bool *pending_out)
+{
+    fake_complete(endpoint->transport, transfer, BATON_OK, 0);
+    *pending_out = true;
+    return BATON_OK;
+}
+
+static void endpoint_describe(baton__endpoint *endpoint, char *text, size_t size)
+{
+    (void)endpoint;
+    if (size > 4) {
+        memcpy(text, "fake", 5);
+    }
+}
+
+static message *new_message(const baton__endpoint *endpoint, const void *header, size_t header_size,
+                            size_t size)
+{
+    message *m = calloc(1, sizeof(*m));
+    if (m == NULL || header_size > sizeof(m->header)) {
+        abort();
+    }
+    m->to = endpoint->target;
+    m->from = endpoint->transport;
+    m->endpoint = (baton__endpoint *)endpoint;
+    m->size = size;
+    m->header_size = header_size;
+    memcpy(m->header, header, header_size);
+    return m;
+}
+
+static baton_status send_message(baton__endpoint *endpoint, const void *header, size_t header_size,
+                                 const void *data, size_t size, bool eager,
+                                 baton__transfer *transfer, bool *pending_out, int *native_out)
+{
+    *pending_out = false;
+    *native_out = 0;
+    if (endpoint->broken || fake.workers[endpoint->target_index] != endpoint->target) {
+        *native_out = FAKE_RESET;
+        return BATON_ERR_PEER_LOST;
+    }
+    message *m = new_message(endpoint, header, header_size, size);
+    m->announced = !eager && size > FAKE_EAGER_MAX;
+    if (m->announced) {
+        m->data = (uint8_t *)data;
+        m->sending = transfer;
+        *pending_out = true;
+    } else {
+        m->data = malloc(size + 1);
+        if (m->data == NULL) {
+            abort();
+        }
+        if (size != 0) {
+            memcpy(m->data, data, size);
+        }
+    }
+    fake_post(m);
+    return BATON_OK;
+}
+
+static baton_status receive(baton__transport *transport, const baton__payload *payload,
+                            void *buffer, baton__transfer *transfer, bool *pending_out,
+                            int *native_out)
+{
+    (void)transport;
+    message *m = payload->data;
+    m->receiving = transfer;
+    m->buffer = buffer;
+    *pending_out = true;
+    *native_out = 0;
+    return BATON_OK;
+}
+
+static baton_status memory_register(baton__transport *transport, void *pointer, size_t size,
+                                    baton__memory **memory_out)
+{
+    (void)transport;
+    (void)size;
+    *memory_out = pointer;
+    return BATON_OK;
+}
+
+static void memory_deregister(baton__transport *transport, baton__memory *memory)
+{
+    (void)transport;
+    (void)memory;
+}
+
+static const char *native_text(int native)
+{
+    return native == FAKE_RESET ? "connection reset" : "cancelled";
+}
+
+static const char *version(void)
+{
+    return "0.0 (fake)";
+}
+
+const baton__transport_table fake_transport_table = {
+    .name = "fake",
+    .open = open_worker,
+    .close = close_worker,
+    .address = address_of,
+    .progress = progress,
+    .arm = arm,
+    .fd = fd_of,
+    .endpoint_create = endpoint_create,
+    .endpoint_close = endpoint_close,
+    .endpoint_flush = endpoint_flush,
+    .endpoint_describe = endpoint_describe,
+    .send = send_message,
+    .receive = receive,
+    .memory_register = memory_register,
+    .memory_deregister = memory_deregister,
+    .native_text = native_text,
+    .version = version,
+};

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/fake_state.h"
+
+fake_state fake = {.now_ns = UINT64_C(1000000000000)};
+
+static uint64_t fake_now(void *context)
+{
+    (void)context;
+    return fake.now_ns;
+}
+
+const baton__clock fake_clock = {.now_ns = fake_now, .context = NULL};
+
+void fake_clock_advance_ms(uint64_t ms)
+{
+    fake.now_ns += ms * BATON__NS_PER_MS;
+}
+
+uint8_t fake_type_of(const message *m)
+{
+    return m->header_size > 3 ? m->header[3] : 0;
+}
+
+void fake_plan(baton__frame_type type, fake_fate fate, unsigned times)
+{
+    fake.plans[type].fate = fate;
+    fake.plans[type].times = times;
+}
+
+void fake_before_delivery(baton__frame_type type, void (*hook)(void))
+{
+    fake.plans[type].hook = hook;
+}
+
+unsigned fake_sent(baton__frame_type type)
+{
+    return fake.plans[type].sent;
+}
+
+void fake_set_cut(bool cut)
+{
+    fake.is_cut = cut;
+}
+
+void fake_set_unreachable(bool unreachable)
+{
+    fake.is_unreachable = unreachable;
+}
+
+void fake_complete(baton__transport *transport, baton__transfer *transfer, baton_status status,
+                   int native)
+{
+    if (transfer == NULL) {
+        return;
+    }
+    completion *c = calloc(1, sizeof(*c));
+    if (c == NULL) {
+        abort();
+    }
+    c->transfer = transfer;
+    c->status = status;
+    c->native = native;
+    DL_APPEND(transport->completions, c);
+}
+
+static void free_message(message *m)
+{
+    if (!m->announced) {
+        free(m->data);
+    }
+    free(m);
+}
+
+/* Both sides of an announced message learn that it ends. */
+void fake_end_message(message *m, baton_status status, int native)
+{
+    if (m->from != NULL) {
+        fake_complete(m->from, m->sending, status, native);
+    }
+    fake_complete(m->to, m->receiving, status, native);
+    free_message(m);
+}
+
+void fake_release(void)
+{
+    message *list = fake.held;
+    fake.held = NULL;
+    while (list != NULL) {
+        message *m = list;
+        DL_DELETE(list, m);
+        DL_APPEND(m->to->inbox, m);
+    }
+}
+
+static void cut_messages(message **list, const baton__endpoint *endpoint)
+{
+    message *m;
+    message *next;
+    DL_FOREACH_SAFE(*list, m, next)
+    {
+        bool ours = m->endpoint == endpoint;
+        bool fetched =
+            m->receiving != NULL && m->to == endpoint->transport && m->from == endpoint->target;
+        if (m->announced && (ours || fetched)) {
+            DL_DELETE(*list, m);
+            fake_end_message(m, BATON_ERR_CANCELLED, FAKE_CANCELLED);
+        } else if (ours) {
+            m->endpoint = NULL;
+        }
+    }
+}
+
+/* What the endpoint sends, and what it fetches, ends with an error. */
+void fake_cut_endpoint(const baton__endpoint *endpoint)
+{
+    for (unsigned i = 0; i < fake.workers_count; i++) {
+        if (fake.workers[i] != NULL) {
+            cut_messages(&fake.workers[i]->inbox, endpoint);
+        }
+    }
+    cut_messages(&fake.held, endpoint);
+}
+
+void fake_break(void)
+{
+    for (unsigned i = 0; i < fake.workers_count; i++) {
+        if (fake.workers[i] == NULL) {
+            continue;
+        }
+        baton__endpoint *endpoint;
+        DL_FOREACH(fake.workers[i]->endpoints, endpoint)
+        {
+            fake_cut_endpoint(endpoint);
+            endpoint->broken = true;
+        }
+        while (fake.workers[i]->inbox != NULL) {
+            message *m = fake.workers[i]->inbox;
+            DL_DELETE(fake.workers[i]->inbox, m);
+            fake_end_message(m, BATON_ERR_PEER_LOST, FAKE_RESET);
+        }
+    }
+}
+
+void fake_reset(void)
+{
+    while (fake.held != NULL) {
+        message *m = fake.held;
+        DL_DELETE(fake.held, m);
+        fake_end_message(m, BATON_ERR_PEER_LOST, FAKE_RESET);
+    }
+    memset(fake.plans, 0, sizeof(fake.plans));
+    fake.is_cut = false;
+    fake.is_unreachable = false;
+}
+
+static message *copy_of(const message *m)
+{
+    message *copy = malloc(sizeof(*copy));
+    if (copy == NULL) {
+        abort();
+    }
+    *copy = *m;
+    copy->announced = false;
+    copy->sending = NULL;
+    copy->data = malloc(m->size + 1);
+    if (copy->data == NULL) {
+        abort();
+    }
+    if (m->size != 0) {
+        memcpy(copy->data, m->data, m->size);
+    }
+    return copy;
+}
+
+void fake_post(message *m)
+{
+    uint8_t type = fake_type_of(m);
+    fake_fate fate = FAKE_DELIVER;
+    fake.plans[type].sent++;
+    if (fake.plans[type].times != 0) {
+        fake.plans[type].times--;
+        fate = fake.plans[type].fate;
+    }
+    if (fake.is_cut) {
+        fate = FAKE_HOLD;
+    }
+    switch (fate) {
+    case FAKE_DROP:
+        fake_end_message(m, BATON_OK, 0);
+        return;
+    case FAKE_HOLD:
+        DL_APPEND(fake.held, m);
+        return;
+    case FAKE_DUPLICATE: {
+        message *copy = copy_of(m);
+        DL_APPEND(m->to->inbox, m);
+        DL_APPEND(m->to->inbox, copy);
+        return;
+    }
+    default:
+        m->last = fate == FAKE_LAST;
+        DL_APPEND(m->to->inbox, m);
+        return;
+    }
+}
+
+void fake_inject(unsigned index, const void *header, size_t header_size, const void *data,
+                 size_t size, bool announced)
+{
+    message *m = calloc(1, sizeof(*m));
+    if (m == NULL || index >= fake.workers_count || fake.workers[index] == NULL) {
+        abort();
+    }
+    m->to = fake.workers[index];
+    m->header_size = header_size < sizeof(m->header) ? header_size : sizeof(m->header);
+    if (m->header_size != 0) {
+        memcpy(m->header, header, m->header_size);
+    }
+    m->size = size;
+    m->data = (uint8_t *)data;
+    if (!announced) {
+        message *copy = copy_of(m);
+        free(m);
+        m = copy;
+    }
+    m->announced = announced; /* then data stays the caller's until it has arrived */
+    DL_APPEND(m->to->inbox, m);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A transport in memory, for tests of the protocol: all connectors of one process that are made
+ * with it can reach each other. Nothing moves on its own: messages wait until the receiver makes
+ * progress, and a test decides for each what becomes of it. One thread. Time is fake_clock, and
+ * stands still until a test moves it.
+ */
+#ifndef BATON_TEST_FAKE_TRANSPORT_H
+#define BATON_TEST_FAKE_TRANSPORT_H
+
+#include "base/clock.h"
+#include "core/frame.h"
+#include "transport/transport.h"
+
+/* Payloads beyond this are announced, as UCX does with long ones. */
+#define FAKE_EAGER_MAX 8192
+
+typedef enum fake_fate {
+    FAKE_DELIVER,
+    FAKE_DROP,      /* the sender sees success, as with UCX */
+    FAKE_DUPLICATE, /* arrives twice (the second time with a copy of the payload) */
+    FAKE_HOLD,      /* waits for fake_release */
+    FAKE_LAST       /* waits until everything else was delivered in this progress of the receiver */
+} fake_fate;
+
+extern const baton__transport_table fake_transport_table;
+extern const baton__clock fake_clock;
+
+void fake_clock_advance_ms(uint64_t ms);
+/* Runs when the next message of this type is about to be delivered. */
+void fake_before_delivery(baton__frame_type type, void (*hook)(void));
+
+/* What becomes of the next `times` messages of a type, from now on; the rest is delivered. */
+void fake_plan(baton__frame_type type, fake_fate fate, unsigned times);
+/* Delivers what is held, oldest first. */
+void fake_release(void);
+/* How many messages of a type were sent so far. */
+unsigned fake_sent(baton__frame_type type);
+/* All connections break, on both sides, what is on its way included. */
+void fake_break(void);
+/* As long as it is set, sends succeed and nothing arrives: a peer that is stopped, or cut off. */
+void fake_set_cut(bool cut);
+/* As long as it is set, endpoint_create fails. */
+void fake_set_unreachable(bool unreachable);
+/* A message out of nowhere for the connector that was made as the index-th. */
+void fake_inject(unsigned index, const void *header, size_t header_size, const void *data,
+                 size_t size, bool announced);
+/* Forgets plans, held messages and counts. */
+void fake_reset(void);
+
+#endif
