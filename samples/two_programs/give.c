@@ -43,7 +43,9 @@ static bool load(const char *path, baton_descriptor **contents_out)
     return contents != NULL;
 }
 
-/* Writes the binary form of the operation's metadata to standard output, and ends that. */
+/* Writes the binary form of the operation's metadata to standard output, behind a line with its
+ * length: who reads does not have to wait for the end of the pipe, which others may hold open too.
+ */
 static bool send_metadata(const baton_operation *readable)
 {
     baton_metadata *metadata = NULL;
@@ -54,7 +56,7 @@ static bool send_metadata(const baton_operation *readable)
     void *encoded = malloc(size);
     bool sent = encoded != NULL &&
                 baton_metadata_encode(metadata, encoded, size, &size) == BATON_OK &&
-                fwrite(encoded, 1, size, stdout) == size;
+                printf("%zu\n", size) > 0 && fwrite(encoded, 1, size, stdout) == size;
     sent = fclose(stdout) == 0 && sent;
     if (!sent) {
         (void)fprintf(stderr, "give: the metadata cannot be written\n");

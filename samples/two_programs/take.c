@@ -12,20 +12,24 @@ static bool complain(const char *what)
     return false;
 }
 
-/* Reads standard input to its end; the decoder knows if that is all of it. */
+/* Reads what give writes: a line with the length, and so many bytes. The decoder checks the rest.
+ */
 static bool receive_metadata(baton_metadata **metadata_out)
 {
     static const size_t limit = (size_t)1 << 20; /* one descriptor takes some hundred bytes */
-    char *encoded = malloc(limit);
-    size_t size = encoded != NULL ? fread(encoded, 1, limit, stdin) : 0;
-    if (size == 0) {
-        (void)fprintf(stderr, "take: nothing came through the pipe\n");
+    char line[32];
+    char *end = NULL;
+    size_t size = fgets(line, sizeof line, stdin) != NULL ? strtoul(line, &end, 10) : 0;
+    bool expected = size > 0 && size <= limit && *end == '\n';
+    char *encoded = expected ? malloc(size) : NULL;
+    bool received = encoded != NULL && fread(encoded, 1, size, stdin) == size;
+    if (!received) {
+        (void)fprintf(stderr, "take: metadata: not what give writes, or not all of it\n");
     } else if (baton_metadata_decode(encoded, size, metadata_out) != BATON_OK) {
-        (void)complain("metadata");
-        size = 0;
+        received = complain("metadata");
     }
     free(encoded);
-    return size > 0;
+    return received;
 }
 
 /* Waits for the end, and says how it was. */

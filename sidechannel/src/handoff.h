@@ -92,7 +92,8 @@ struct baton_handoff {
     bool was_reported;   /* DONE or NACK was sent */
     baton__answer given; /* what was passed on to the operation */
     uint32_t repeat_ms;
-    baton_timer repeat_timer;
+    baton_timer
+        repeat_timer; /* deadline while it waits, lease while it opens, repetitions while silent */
     baton_task decide_task;
     baton_task answer_task;
     baton_task cancel_task;
@@ -167,6 +168,8 @@ void baton__handoff_refuse(baton__session *session, const baton__message *offer,
 void baton__handoff_report_failure(baton_handoff *handoff, baton_status reason);
 /* Nobody has decided yet: the deadline ends it. */
 void baton__handoff_begin_waiting(baton_handoff *handoff);
+/* Its lease begins with OPEN: an origin that does not answer within it is given up. */
+void baton__handoff_begin_opening(baton_handoff *handoff);
 /* The endpoint is lost: signs of life and acknowledgements go over NATS until it is over. */
 void baton__handoff_begin_repeat(baton_handoff *handoff);
 /* The session's timer: sends what is due. */

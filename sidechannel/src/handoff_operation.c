@@ -20,6 +20,7 @@ static void on_granted(baton_handoff *handoff, baton_operation *operation)
         return;
     }
     handoff->granted = true;
+    baton_loop_timer_stop(handoff->session->loop, &handoff->repeat_timer);
     baton__record_grant(&handoff->record, handoff->message.origin, handoff->key.attempt);
     baton__session_event(handoff->session, "handoff", &handoff->key.id, handoff->key.attempt,
                          "GRANTED", BATON_OK);
@@ -108,8 +109,8 @@ static baton_status begin(baton_handoff *handoff)
 
 void baton__handoff_begin(baton_handoff *handoff)
 {
-    baton_loop_timer_stop(handoff->session->loop, &handoff->repeat_timer);
     baton__handoff_enter(handoff, BATON__HANDOFF_OPENING);
+    baton__handoff_begin_opening(handoff);
     (void)baton__handoff_acquire(handoff); /* the operation's */
     baton_status status = begin(handoff);
     if (status != BATON_OK) {

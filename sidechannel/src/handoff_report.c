@@ -134,9 +134,11 @@ static void on_repeat(baton_timer *timer)
         (baton_handoff *)((char *)timer - offsetof(baton_handoff, repeat_timer));
     if (handoff->state == BATON__HANDOFF_WAITING) {
         baton__handoff_finish_now(handoff, BATON_OPERATION_ERRORED, BATON_ERR_DEADLINE);
-        return;
-    }
-    if (handoff->state < BATON__HANDOFF_COMPLETE) {
+    } else if (!handoff->granted && handoff->operation != NULL) {
+        if (baton_operation_fail(handoff->operation, BATON_ERR_EXPIRED) != BATON_OK) {
+            BATON__ERROR("worker %s: an operation cannot be ended", handoff->session->name);
+        }
+    } else if (handoff->silent && handoff->state < BATON__HANDOFF_COMPLETE) {
         repeat(handoff);
         start_repeat(handoff);
     }
@@ -146,6 +148,17 @@ void baton__handoff_begin_waiting(baton_handoff *handoff)
 {
     handoff->repeat_timer.fire = on_repeat;
     baton__session_start_timer(handoff->session, &handoff->repeat_timer, handoff->deadline_ns);
+}
+
+void baton__handoff_begin_opening(baton_handoff *handoff)
+{
+    uint32_t lease_ms = handoff->message.lease_ms;
+    if (lease_ms == 0) {
+        baton_loop_timer_stop(handoff->session->loop, &handoff->repeat_timer);
+        return;
+    }
+    uint64_t due = baton__session_now_ns(handoff->session) + lease_ms * BATON__NS_PER_MS;
+    baton__session_start_timer(handoff->session, &handoff->repeat_timer, due);
 }
 
 void baton__handoff_begin_repeat(baton_handoff *handoff)

@@ -6,6 +6,8 @@
 #include "nats_link_adapter.h"
 #include "nats_link_state.h"
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +50,6 @@ static baton__nats_connection *connection_new(baton__nats_link *link, size_t ser
     connection->references = 2; /* ours, and ClosedCB's */
     connection->link = baton__nats_link_acquire(link);
     connection->server = server;
-    connection->tls =
-        baton__nats_settings_tls(&link->settings, &link->settings.servers.items[server]);
     connection->source.fd = -1;
     connection->source.events = EPOLLIN;
     connection->source.ready = baton__nats_link_on_ready;
@@ -116,9 +116,13 @@ void baton__nats_connection_dispose(baton__nats_connection *connection)
 
 /*
  * In event-loop mode nats.c (all versions to 3.14) waits inside of SSL_read for the rest of a TLS
- * record that has come in part, without a bound and on the owner thread. So it gets to read only
- * when a whole record is there, and the socket is told to wake us no sooner. Nothing stays behind
- * inside of SSL: a record has at most 16 KiB and nats.c reads 32.
+ * record that has come in part, without a bound and on the owner thread. So it gets to read when a
+ * whole record is there, and the socket is told to wake us no sooner. Nothing stays behind inside
+ * of SSL: a record has at most 16 KiB and nats.c reads 32.
+ *
+ * The kernel may wake us sooner all the same, when what we have not read keeps the window so small
+ * that the rest cannot be sent. Then reading is the cure, and the rest is on its way; should the
+ * other machine be gone, keepalive ends the wait.
  */
 enum { RECORD_HEADER = 5 };
 
@@ -145,7 +149,7 @@ static int record_size(const baton__nats_connection *connection)
                                          : RECORD_HEADER + (header[3] << 8 | header[4]);
 }
 
-static bool has_whole_record(baton__nats_connection *connection)
+static bool may_read_record(baton__nats_connection *connection)
 {
     int there = 0;
     int size = record_size(connection);
@@ -153,8 +157,13 @@ static bool has_whole_record(baton__nats_connection *connection)
         set_low_water(connection, RECORD_HEADER);
         return true;
     }
+    if (connection->low_water == size || has_ended(connection)) {
+        /* The wait inside of SSL_read must see each byte. */
+        set_low_water(connection, 1);
+        return true;
+    }
     set_low_water(connection, size);
-    return has_ended(connection);
+    return false;
 }
 
 bool baton__nats_connection_has_bytes(const baton__nats_connection *connection)
@@ -163,9 +172,27 @@ bool baton__nats_connection_has_bytes(const baton__nats_connection *connection)
     return ioctl(connection->source.fd, FIONREAD, &there) == 0 && there > 0;
 }
 
+/*
+ * The server decides if a connection is encrypted, and nats.c does not tell. But the first byte
+ * that arrives here shows it: in connecting, nats.c has read to the end of a line or of a record; a
+ * line begins with a letter, '+' or '-'. Returns false if there is nothing to be seen.
+ */
+static bool see_stream(baton__nats_connection *connection)
+{
+    uint8_t first;
+    ssize_t got = recv(connection->source.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got == 1) {
+        connection->stream = first >= 20 && first <= 24 ? BATON__NATS_TLS : BATON__NATS_PLAIN;
+    }
+    return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
 void baton__nats_connection_read(baton__nats_connection *connection)
 {
-    if (connection->tls && !has_whole_record(connection)) {
+    if (connection->stream == BATON__NATS_UNSEEN && !see_stream(connection)) {
+        return;
+    }
+    if (connection->stream == BATON__NATS_TLS && !may_read_record(connection)) {
         return;
     }
     natsConnection_ProcessReadEvent(connection->nats);
@@ -237,6 +264,18 @@ static natsStatus subscribe_inbox(baton__nats_connection *connection)
     return status;
 }
 
+static void keep_alive(const baton__nats_connection *connection)
+{
+    int on = 1;
+    int count = 3;
+    int seconds = (int)(connection->link->settings.ping_interval_ms / 1000) + 1;
+    int fd = connection->source.fd;
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof(seconds));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
 baton_status baton__nats_connection_start(baton__nats_connection *connection)
 {
     natsStatus got = subscribe_inbox(connection);
@@ -244,9 +283,7 @@ baton_status baton__nats_connection_start(baton__nats_connection *connection)
         return baton__fail(BATON_ERR_NATS, "NATS: subscribing to the inbox: %s",
                            natsStatus_GetText(got));
     }
-    if (connection->tls) {
-        set_low_water(connection, RECORD_HEADER);
-    }
+    keep_alive(connection);
     return baton_loop_source_add(connection->link->loop, &connection->source);
 }
 

@@ -26,7 +26,7 @@ typedef struct baton__nats_connection {
     natsSubscription *inbox;
     natsSock library_fd;
     baton_source source; /* its fd is the duplicate; the owner's */
-    bool tls;
+    enum { BATON__NATS_UNSEEN, BATON__NATS_PLAIN, BATON__NATS_TLS } stream;
     int low_water;       /* SO_RCVLOWAT as set; TLS alone */
     unsigned silences;   /* PINGs without an answer since the last byte */
     size_t server;       /* index into the list of servers */

@@ -168,12 +168,6 @@ void baton__nats_settings_fini(baton__nats_settings *settings)
     *settings = (baton__nats_settings){0};
 }
 
-bool baton__nats_settings_tls(const baton__nats_settings *settings,
-                              const baton__nats_server *server)
-{
-    return settings->tls || server->tls;
-}
-
 static natsStatus set_identity(const baton__nats_settings *settings, natsOptions *options,
                                const char *nkey)
 {
@@ -261,7 +255,7 @@ baton_status baton__nats_settings_options(const baton__nats_settings *settings,
     if (status == NATS_OK) {
         status = set_identity(settings, options, nkey);
     }
-    if (status == NATS_OK && baton__nats_settings_tls(settings, server)) {
+    if (status == NATS_OK && (settings->tls || server->tls)) {
         status = set_tls(settings, server, options);
     }
     if (status != NATS_OK) {

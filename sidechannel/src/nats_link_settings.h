@@ -30,10 +30,6 @@ baton_status baton__nats_settings_init(baton__nats_settings *settings, const cha
                                        const baton_nats_options *options);
 void baton__nats_settings_fini(baton__nats_settings *settings);
 
-/* True if the connection to this server is encrypted. */
-bool baton__nats_settings_tls(const baton__nats_settings *settings,
-                              const baton__nats_server *server);
-
 /* What nats.c said about a call of this thread that failed with this status, without the place in
  * its source. */
 const char *baton__nats_error_text(natsStatus status);

@@ -55,7 +55,8 @@ static bool decode_seed(const char *text, uint8_t bytes[SEED_SIZE])
         }
     }
     uint16_t crc = checksum(bytes, SEED_SIZE - 2);
-    return bytes[SEED_SIZE - 2] == (crc & 0xff) && bytes[SEED_SIZE - 1] == crc >> 8;
+    bool padded = (held & ((1U << bits) - 1)) == 0;
+    return padded && bytes[SEED_SIZE - 2] == (crc & 0xff) && bytes[SEED_SIZE - 1] == crc >> 8;
 }
 
 static void encode_public(const uint8_t bytes[PUBLIC_SIZE], char text[BATON__NKEY_TEXT_SIZE])

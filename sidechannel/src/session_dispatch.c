@@ -12,13 +12,21 @@
 #include "service.h"
 #include <string.h>
 
+/* What a restart or a repetition brings is not worth a warning. */
+static bool is_ordinary(const baton__counters *counters, const uint64_t *counter)
+{
+    return counter == &counters->refused_duplicate || counter == &counters->refused_late ||
+           counter == &counters->refused_attempt || counter == &counters->refused_unknown;
+}
+
 void baton__session_refuse(baton__session *session, uint64_t *counter, const char *sender,
                            const char *what)
 {
     uint64_t count = baton__counter_add(counter);
     if (baton__counter_is_news(count)) {
-        BATON__WARN("worker %s: refused from %s: %s (%llu so far)", session->name,
-                    sender[0] != '\0' ? sender : "?", what, (unsigned long long)count);
+        BATON__LOG(is_ordinary(&session->counters, counter) ? BATON_LOG_INFO : BATON_LOG_WARN,
+                   "worker %s: refused from %s: %s (%llu so far)", session->name,
+                   sender[0] != '\0' ? sender : "?", what, (unsigned long long)count);
     }
 }
 

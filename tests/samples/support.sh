@@ -80,7 +80,9 @@ wait_for() {
 }
 
 has_ended() {
-    [[ ! -e /proc/$1 || $(cut -d ' ' -f 3 <"/proc/$1/stat" 2>/dev/null || true) == Z ]]
+    local state
+    state=$(sed -nE 's/^State:\s+(\S).*/\1/p' "/proc/$1/status" 2>/dev/null) || return 0
+    [[ $state == [ZX] ]]
 }
 
 # check_status WANTED
@@ -143,11 +145,14 @@ count_bytes() {
 }
 
 clean_up() {
-    local child
+    local status=$? child
     for child in "${children[@]}"; do
         kill -KILL "$child" 2>/dev/null || true
     done
     wait
+    if ((status != 0)); then
+        cat -- "$scratch/shell.err"
+    fi
     rm -rf -- "$scratch"
 }
 
@@ -163,10 +168,11 @@ test_main() {
         set +e
         (
             set -e
+            exec 2>"$scratch/shell.err" # also a line of the shell's for each child that is killed
             trap clean_up EXIT
             trap 'exit 143' TERM
             trap 'exit 130' INT
-            "case_$name"
+            "case_${name#case_}"
         )
         status=$?
         set -e

@@ -27,7 +27,7 @@ case_hands_a_file_over() {
 
 case_refuses_what_is_no_metadata() {
     status=0
-    head -c 300 /dev/urandom | timeout 20 "$take" "$scratch/out" 2>"$scratch/take.err" || status=$?
+    { printf '300\n' && head -c 300 /dev/urandom; } | timeout 20 "$take" "$scratch/out" 2>"$scratch/take.err" || status=$?
     check_status 1
     check_line "$scratch/take.err" '^take: metadata: '
     check [ ! -e "$scratch/out" ]

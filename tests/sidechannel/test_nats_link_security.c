@@ -145,9 +145,9 @@ Test(nats_link_security, nkey)
 
 static const char *path_in(const baton_test_nats *server, const char *name)
 {
-    static char paths[4][PATH_SIZE];
+    static char paths[8][PATH_SIZE];
     static unsigned next;
-    char *path = paths[next++ % 4];
+    char *path = paths[next++ % 8];
     (void)snprintf(path, PATH_SIZE, "%s/%s", test_nats_directory(server), name);
     return path;
 }

@@ -100,9 +100,9 @@ static inline baton_operation_options pair_options(handed *h, baton_completion c
 static inline void pair_allocate(handed *h)
 {
     for (size_t i = 0; i < h->count; i++) {
-        cr_assert_eq(baton_descriptor_allocate(h->size, (baton_device){0}, &h->source[i]),
+        cr_assert_eq(baton_descriptor_allocate(h->size, BATON_DEVICE_HOST, &h->source[i]),
                      BATON_OK);
-        cr_assert_eq(baton_descriptor_allocate(h->size, (baton_device){0}, &h->target[i]),
+        cr_assert_eq(baton_descriptor_allocate(h->size, BATON_DEVICE_HOST, &h->target[i]),
                      BATON_OK);
         pattern_fill(baton_descriptor_pointer(h->source[i]), h->size, i);
     }

@@ -54,17 +54,18 @@ static message *next_message(baton__transport *transport)
 
 static void deliver(baton__transport *transport, message *m)
 {
+    DL_DELETE(transport->inbox, m);
     void (*hook)(void) = fake.plans[fake_type_of(m)].hook;
     fake.plans[fake_type_of(m)].hook = NULL;
     if (hook != NULL) {
         hook();
     }
-    m->last = true; /* in work: found no more by next_message */
     baton__payload payload = {
         .data = m->announced ? (void *)m : m->data, .size = m->size, .announced = m->announced};
     transport->callbacks.message(transport->context, m->header, m->header_size, &payload);
-    if (m->receiving == NULL) {
-        DL_DELETE(transport->inbox, m);
+    if (m->receiving != NULL) {
+        DL_APPEND(transport->inbox, m);
+    } else {
         fake_end_message(m, BATON_OK, 0); /* dropped by the receiver: the sender sees success */
     }
 }

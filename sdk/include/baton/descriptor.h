@@ -58,7 +58,8 @@ BATON_API BATON_CHECKED baton_status baton_descriptor_from_tensor(
  * Describes the memory of a DLPack tensor. byte_offset is honoured; the strides must be NULL or
  * C-contiguous.
  * Ownership: transferred on success: the tensor's deleter runs when the memory is released.
- * Errors: ERR_INVALID_ARGUMENT (NULL, no elements, negative shape, strided, too many dimensions),
+ * Errors: ERR_INVALID_ARGUMENT (NULL, no elements, elements that do not fill whole bytes, a broken type,
+ * negative shape, strided, too many dimensions),
  * ERR_NOT_BUILT_IN for a device this build lacks, ERR_OUT_OF_MEMORY.
  * Threads: any. Blocking: no. Source: DLPack 0.6, dlpack/dlpack.h.
  */

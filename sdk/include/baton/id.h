@@ -38,11 +38,11 @@ BATON_API bool baton_key_equal(const baton_key *a, const baton_key *b);
 
 /** Prints as 8-4-4-4-12 lower-case hexadecimal digits. */
 BATON_API void baton_uuid_print(const baton_uuid *uuid, char text[BATON_UUID_TEXT_SIZE]);
-/** Errors: ERR_MALFORMED for anything but 8-4-4-4-12 hexadecimal digits and a zero. */
+/** Errors: ERR_INVALID_ARGUMENT for NULL, ERR_MALFORMED for anything but 8-4-4-4-12 hexadecimal digits and a zero. */
 BATON_API BATON_CHECKED baton_status baton_uuid_parse(const char *text, baton_uuid *uuid_out);
 /** Prints as 32 lower-case hexadecimal digits. The text is as secret as the key. */
 BATON_API void baton_key_print(const baton_key *key, char text[BATON_KEY_TEXT_SIZE]);
-/** Errors: ERR_MALFORMED for anything but 32 hexadecimal digits and a zero. */
+/** Errors: ERR_INVALID_ARGUMENT for NULL, ERR_MALFORMED for anything but 32 hexadecimal digits and a zero. */
 BATON_API BATON_CHECKED baton_status baton_key_parse(const char *text, baton_key *key_out);
 
 #ifdef __cplusplus

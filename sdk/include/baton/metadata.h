@@ -41,6 +41,7 @@ BATON_API BATON_CHECKED baton_status baton_metadata_create(
     baton_metadata_kind kind, const baton_metadata_descriptor *descriptors, size_t count,
     const char *notification_key, const void *transport_block, size_t transport_block_size,
     baton_metadata **metadata_out);
+/** Errors: ERR_INVALID_ARGUMENT (NULL). Threads: any. Blocking: no. */
 BATON_API BATON_CHECKED baton_status baton_metadata_copy(const baton_metadata *metadata,
                                                          baton_metadata **metadata_out);
 /** NULL is legal. */
@@ -62,12 +63,12 @@ BATON_API baton_uuid baton_metadata_operation_id(const baton_metadata *metadata)
 /**
  * Size of the binary form in bytes, and the binary form itself (versioned, length-checked, with a
  * checksum; little-endian; see sdk/README.md, "Wire format").
- * Errors: ERR_TOO_LARGE if capacity is below baton_metadata_encoded_size. Threads: any. Blocking: no.
+ * Errors: ERR_INVALID_ARGUMENT (NULL), ERR_TOO_LARGE if capacity is below baton_metadata_encoded_size. Threads: any. Blocking: no.
  */
 BATON_API size_t baton_metadata_encoded_size(const baton_metadata *metadata);
 BATON_API BATON_CHECKED baton_status baton_metadata_encode(const baton_metadata *metadata, void *buffer,
                                                            size_t capacity, size_t *size_out);
-/** Errors: ERR_MALFORMED (also for trailing bytes), ERR_CHECKSUM, ERR_VERSION, ERR_TOO_LARGE, ERR_OUT_OF_MEMORY. */
+/** Errors: ERR_INVALID_ARGUMENT (NULL), ERR_MALFORMED (also for trailing bytes), ERR_CHECKSUM, ERR_VERSION, ERR_TOO_LARGE, ERR_OUT_OF_MEMORY. */
 BATON_API BATON_CHECKED baton_status baton_metadata_decode(const void *data, size_t size,
                                                            baton_metadata **metadata_out);
 

@@ -33,7 +33,7 @@ extern "C" {
     X(ERR_TOO_LARGE, -23, "larger than the limit for it")                                          \
     X(ERR_KIND_MISMATCH, -24, "the kinds do not pair: read needs readable, write needs writable")  \
     X(ERR_COUNT_MISMATCH, -25, "the lists of descriptors differ in count")                         \
-    X(ERR_SIZE_MISMATCH, -26, "two descriptors of a pair differ in size")                          \
+    X(ERR_SIZE_MISMATCH, -26, "sizes that must be equal are not")                                \
     X(ERR_TRANSPORT, -40, "UCX reported an error")                                                 \
     X(ERR_UNREACHABLE, -41, "the peer cannot be reached")                                          \
     X(ERR_PEER_LOST, -42, "the peer died or its connection was lost")                              \

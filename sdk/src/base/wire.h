@@ -28,7 +28,8 @@ typedef struct baton__reader {
 
 static inline baton__writer baton__writer_make(void *data, size_t capacity)
 {
-    return (baton__writer){.data = (uint8_t *)data, .capacity = capacity, .used = 0, .failed = false};
+    return (baton__writer){
+        .data = (uint8_t *)data, .capacity = capacity, .used = 0, .failed = false};
 }
 
 static inline baton__reader baton__reader_make(const void *data, size_t size)
@@ -94,13 +95,37 @@ static inline uint64_t baton__read_uint(baton__reader *reader, size_t bytes)
     return value;
 }
 
-static inline void baton__write_u8(baton__writer *writer, uint8_t value) { baton__write_uint(writer, value, 1); }
-static inline void baton__write_u16(baton__writer *writer, uint16_t value) { baton__write_uint(writer, value, 2); }
-static inline void baton__write_u32(baton__writer *writer, uint32_t value) { baton__write_uint(writer, value, 4); }
-static inline void baton__write_u64(baton__writer *writer, uint64_t value) { baton__write_uint(writer, value, 8); }
-static inline uint8_t baton__read_u8(baton__reader *reader) { return (uint8_t)baton__read_uint(reader, 1); }
-static inline uint16_t baton__read_u16(baton__reader *reader) { return (uint16_t)baton__read_uint(reader, 2); }
-static inline uint32_t baton__read_u32(baton__reader *reader) { return (uint32_t)baton__read_uint(reader, 4); }
-static inline uint64_t baton__read_u64(baton__reader *reader) { return baton__read_uint(reader, 8); }
+static inline void baton__write_u8(baton__writer *writer, uint8_t value)
+{
+    baton__write_uint(writer, value, 1);
+}
+static inline void baton__write_u16(baton__writer *writer, uint16_t value)
+{
+    baton__write_uint(writer, value, 2);
+}
+static inline void baton__write_u32(baton__writer *writer, uint32_t value)
+{
+    baton__write_uint(writer, value, 4);
+}
+static inline void baton__write_u64(baton__writer *writer, uint64_t value)
+{
+    baton__write_uint(writer, value, 8);
+}
+static inline uint8_t baton__read_u8(baton__reader *reader)
+{
+    return (uint8_t)baton__read_uint(reader, 1);
+}
+static inline uint16_t baton__read_u16(baton__reader *reader)
+{
+    return (uint16_t)baton__read_uint(reader, 2);
+}
+static inline uint32_t baton__read_u32(baton__reader *reader)
+{
+    return (uint32_t)baton__read_uint(reader, 4);
+}
+static inline uint64_t baton__read_u64(baton__reader *reader)
+{
+    return baton__read_uint(reader, 8);
+}
 
 #endif

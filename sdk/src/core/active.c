@@ -148,11 +148,22 @@ static bool all_on_their_way(const baton_operation *op)
            baton__bits_full(&op->a.claimed) && op->inflight == 0;
 }
 
+static void tell_moved(baton_operation *op)
+{
+    if (!op->a.moved_told) {
+        op->a.moved_told = true;
+        __atomic_store_n(&op->moved, 1, __ATOMIC_RELEASE);
+        baton__operation_ready(op, BATON__READY_MOVED);
+    }
+}
+
 void baton__active_pump(baton_operation *op)
 {
-    if (op->ending || !op->a.attached || op->a.final || op->peer == NULL) {
+    if (op->ending || !op->a.attached || op->peer == NULL) {
         return;
     }
+    /* Also after MOVED: a write's sends are over before the passive side has all of it, and a lost session takes
+     * the rest along. */
     if (!baton__bits_full(&op->a.done)) {
         if (op->kind == BATON_OPERATION_READ) {
             ask(op);
@@ -160,7 +171,13 @@ void baton__active_pump(baton_operation *op)
             write_chunks(op);
         }
     }
-    if (op->inflight == 0 && (baton__bits_full(&op->a.done) || all_on_their_way(op))) {
+    if (op->inflight != 0) {
+        return;
+    }
+    if (baton__bits_full(&op->a.done)) {
+        tell_moved(op);
+    }
+    if (!op->a.final && (op->a.moved_told || all_on_their_way(op))) {
         baton__active_finish(op);
     }
 }
@@ -179,11 +196,6 @@ static void send_answer(baton_operation *op)
 
 void baton__active_finish(baton_operation *op)
 {
-    if (!op->a.moved_told && baton__bits_full(&op->a.done)) {
-        op->a.moved_told = true;
-        __atomic_store_n(&op->moved, 1, __ATOMIC_RELEASE);
-        baton__operation_ready(op, BATON__READY_MOVED);
-    }
     if (op->completion == BATON_COMPLETION_ACK && !op->a.answered) {
         return; /* the application has the word */
     }

@@ -65,6 +65,7 @@ static void on_grant(baton_operation *op, const baton__frame *frame, const baton
         return;
     }
     bool answered_before = op->a.final;
+    bool was_final = op->a.final;
     op->a.attached = true;
     op->a.token = frame->key;
     op->a.ack_key = frame->aux;
@@ -100,12 +101,6 @@ static void on_wrote(baton_operation *op, uint32_t index)
     baton__active_pump(op);
 }
 
-static void complete(baton_operation *op)
-{
-    __atomic_store_n(&op->bytes_moved, op->bytes_total, __ATOMIC_RELAXED);
-    baton__operation_end(op, BATON_OK, 0);
-}
-
 /* The passive side has ended it. */
 static void ended_by_peer(baton_operation *op, baton_status reason)
 {
@@ -123,10 +118,10 @@ static void on_verdict(baton_operation *op, bool committed)
         return;
     }
     if (committed) {
-        complete(op);
-    } else {
-        baton__operation_end(op, BATON_ERR_NACKED, 0);
+        __atomic_store_n(&op->bytes_moved, op->bytes_total, __ATOMIC_RELAXED);
     }
+    op->a.mute = true;
+    baton__active_stop(op, committed ? BATON_OK : BATON_ERR_NACKED, 0); /* chunks sent twice may still be under way */
 }
 
 static void on_renewed(baton_operation *op, uint64_t sent_ns)

@@ -5,32 +5,37 @@
 #include <baton/metadata.h>
 
 /*
- * The transport block of a metadata: what it takes to reach a passive operation. Versioned, with length and
- * checksum, verified before UCX sees a byte of it (ucp_ep_create aborts on a broken address).
+ * The transport block of a metadata: what it takes to reach a passive operation. Versioned, with
+ * length and checksum, verified before UCX sees a byte of it (ucp_ep_create aborts on a broken
+ * address).
  */
 typedef struct baton__block {
-    baton_uuid instance;     /* of the passive connector */
+    baton_uuid instance; /* of the passive connector */
     uint64_t epoch;
     baton_uuid operation_id;
-    baton_key claim_token;   /* proves that the active side has this metadata */
+    baton_key claim_token; /* proves that the active side has this metadata */
     uint32_t attempt;
     uint16_t transport_major; /* version of the passive side's UCX */
     uint16_t transport_minor;
-    char name[64];           /* of the passive connector */
-    const uint8_t *address;  /* UCX worker address; a view into the encoded block, or borrowed for encoding */
-    size_t address_size;     /* 1 .. BATON__ADDRESS_MAX */
+    char name[64]; /* of the passive connector */
+    const uint8_t
+        *address; /* UCX worker address; a view into the encoded block, or borrowed for encoding */
+    size_t address_size; /* 1 .. BATON__ADDRESS_MAX */
 } baton__block;
 
 #define BATON__ADDRESS_MAX 16384
-#define BATON__BLOCK_MAX (BATON__ADDRESS_MAX + 512)
+#define BATON__BLOCK_MAX   (BATON__ADDRESS_MAX + 512)
 
 /* Bytes that encoding takes. name is valid. */
 size_t baton__block_size(const baton__block *block);
 /* Errors: ERR_TOO_LARGE, ERR_INVALID_ARGUMENT (an invalid name, no address). */
-baton_status baton__block_encode(const baton__block *block, void *buffer, size_t capacity, size_t *size_out);
-/* Errors: ERR_MALFORMED (also trailing bytes, an invalid name), ERR_CHECKSUM, ERR_VERSION, ERR_TOO_LARGE. */
+baton_status baton__block_encode(const baton__block *block, void *buffer, size_t capacity,
+                                 size_t *size_out);
+/* Errors: ERR_MALFORMED (also trailing bytes, an invalid name), ERR_CHECKSUM, ERR_VERSION,
+ * ERR_TOO_LARGE. */
 baton_status baton__block_decode(const void *data, size_t size, baton__block *block_out);
-/* The decoded block of a metadata (checked when it was made). Views live as long as the metadata. */
+/* The decoded block of a metadata (checked when it was made). Views live as long as the metadata.
+ */
 const baton__block *baton__metadata_block(const baton_metadata *metadata);
 
 #endif

@@ -148,6 +148,24 @@ Test(metadata_block, lengths_of_the_name_outside_its_limits_are_refused)
     }
 }
 
+/* The bytes are there, and all of them are letters: only the limit stands before the name's 64
+ * bytes. */
+Test(metadata_block, a_name_longer_than_its_limit_is_refused_though_the_block_has_it)
+{
+    uint8_t address[400];
+    memset(address, 'n', sizeof(address));
+    baton__block block = sample_block(address);
+    block.address_size = sizeof(address);
+    for (int length = 64; length < 256; length++) {
+        size_t size = 0;
+        cr_assert_eq(baton__block_encode(&block, encoded, sizeof(encoded), &size), BATON_OK);
+        encoded[NAME_AT] = (uint8_t)length;
+        memset(encoded + NAME_AT + 1, 'n', size - NAME_AT - 1);
+        sample_reseal(encoded, size);
+        check_refused(encoded, size, BATON_ERR_MALFORMED);
+    }
+}
+
 Test(metadata_block, an_empty_address_is_refused)
 {
     (void)sample_encoded_block(encoded);
