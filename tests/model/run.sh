@@ -44,7 +44,7 @@ search()
     rm -f "$work"/*
     case $1 in
     safety) options='-Og -DSAFETY' run='' ;;
-    broken) options='-O0 -DSAFETY' run='' ;; # short searches: compiling is what takes the time
+    broken) options='-O0 -DSAFETY' run=-w20 ;; # short searches: compiling is what takes the time
     cycles) options='-Og -DNP' run=-l ;;
     esac
     (
@@ -53,16 +53,18 @@ search()
         spin -a $3 "$here/$2" >spin.out 2>&1 || exit 1
         # shellcheck disable=SC2086
         "$cc" -w $options -DMEMLIM=$memory_mib -o pan pan.c >cc.out 2>&1 || exit 1
+        # shellcheck disable=SC2086 # may be empty
         timeout "$time_s" ./pan $run -m20000 >pan.out 2>&1
-        # A search that was cut short prints its result only in part, or says so: see complete().
-        [ -s pan.out ]
+        if [ $? -eq 124 ]; then
+            echo "pan: not done after $time_s s" >pan.out
+        fi
     )
 }
 
 # A whole search: pan has come to its end, and says of no limit that it was reached.
-complete()
+whole_search()
 {
-    grep -q 'errors: [0-9]' "$work/pan.out" &&
+    grep -q 'errors: 0$' "$work/pan.out" &&
         ! grep -qiE 'search not completed|max search depth|MEMLIM|out of memory|hash-?array|truncated' "$work/pan.out"
 }
 
@@ -86,10 +88,10 @@ holds()
 {
     if ! search "$2" "$3" "$4"; then
         report FAIL "$1" "no search: $(cat "$work"/*.out 2>/dev/null | head -n 3 | tr '\n' ' ')"
-    elif ! complete; then
-        report FAIL "$1" "the search was cut short: $(grep '^pan' "$work/pan.out" | head -n 1)"
-    elif ! grep -q 'errors: 0$' "$work/pan.out"; then
-        report FAIL "$1" "$(grep -m 1 '^pan:1' "$work/pan.out")"
+    elif grep -q '^pan:1:' "$work/pan.out"; then
+        report FAIL "$1" "$(grep '^pan:1:' "$work/pan.out" | head -n 1)"
+    elif ! whole_search; then
+        report FAIL "$1" "the search was cut short: $(grep -i -E '^pan|error|max' "$work/pan.out" | head -n 1)"
     else
         report pass "$1" "$(states)"
     fi
@@ -105,20 +107,20 @@ breaks()
     elif grep -q 'invalid array index' "$work/pan.out"; then
         report FAIL "$1" 'the model itself is broken: invalid array index'
     else
-        # shellcheck disable=SC2086
-        line=$(cd "$work" && spin -t -k "$2.trail" $3 "$here/$2" 2>/dev/null |
-            sed -n 's/^spin: .*:\([0-9]*\), Error: assertion violated.*/\1/p' | head -n 1)
-        report pass "$1" "$2:$line $(sed -n 's/^pan:1: assertion violated *\(.*\) (at depth.*/\1/p' "$work/pan.out")"
+        report pass "$1" "$(sed -n 's/^pan:1: assertion violated *\(.*\) (at depth.*/\1/p' "$work/pan.out")"
     fi
 }
 
 # Which of the counted events may happen. One kind at a time keeps the searches small; `mixed` has one of each.
+# handoff() reads them by name, which shellcheck does not see.
 none='-DREPEATS=0 -DDEATHS=0 -DCANCELS=0'
+# shellcheck disable=SC2034
 nats="$none -DON_NATS"
 reopen="$none -DREOPEN"
 repeat='-DREPEATS=1 -DDEATHS=0 -DCANCELS=0'
 death='-DREPEATS=0 -DDEATHS=1 -DCANCELS=0'
 cancel='-DREPEATS=0 -DDEATHS=0 -DCANCELS=1'
+# shellcheck disable=SC2034
 mixed='-DREPEATS=1 -DDEATHS=1 -DCANCELS=1'
 
 # handoff NAME FLAGS EVENTS...: one configuration for each kind of event.
@@ -135,38 +137,43 @@ handoff()
 
 echo '# the rules hold'
 handoff 'read' '' nats repeat death cancel reopen
-handoff 'write' '-DWRITABLE' nats repeat death cancel
-handoff 'direct write' '-DDIRECT -DWRITABLE' death cancel
-handoff 'ack, read' '-DACK_MODE' nats cancel
+handoff 'write' '-DWRITABLE' repeat death
+handoff 'direct write' '-DDIRECT -DWRITABLE' death
+handoff 'ack, read' '-DACK_MODE' cancel
 holds 'resume, 2 sessions' safety resume.pml '-DSESSIONS=2 -DREPEATS=2'
 if [ $quick = no ]; then
     handoff 'read' '' mixed
     handoff 'read with GRANT' '-DEAGER' nats repeat death cancel reopen
-    handoff 'write' '-DWRITABLE' reopen
+    handoff 'write' '-DWRITABLE' nats cancel reopen
     handoff 'direct read' '-DDIRECT' nats repeat death cancel reopen
-    handoff 'direct write' '-DDIRECT -DWRITABLE' nats repeat reopen
-    handoff 'ack, read' '-DACK_MODE' repeat death reopen
+    handoff 'direct write' '-DDIRECT -DWRITABLE' nats repeat cancel reopen
+    handoff 'ack, read' '-DACK_MODE' nats repeat death reopen
     handoff 'ack, read with GRANT' '-DACK_MODE -DEAGER' nats
-    handoff 'ack, write' '-DACK_MODE -DWRITABLE' repeat cancel
+    handoff 'ack, write' '-DACK_MODE -DWRITABLE' cancel
     handoff 'ack, direct read' '-DACK_MODE -DDIRECT' cancel
-    handoff 'ack, direct write' '-DACK_MODE -DDIRECT -DWRITABLE' nats repeat death cancel
+    handoff 'ack, direct write' '-DACK_MODE -DDIRECT -DWRITABLE' nats repeat death
     holds 'resume, 3 sessions' safety resume.pml '-DSESSIONS=3 -DREPEATS=1'
 fi
 
 echo '# every run comes to an end: there is no cycle'
 holds 'handoff, read, repeat, no cycle' cycles handoff.pml "$repeat"
-holds 'handoff, ack, read, cancel, no cycle' cycles handoff.pml "-DACK_MODE $cancel"
 holds 'resume, 2 sessions, no cycle' cycles resume.pml '-DSESSIONS=2'
 if [ $quick = no ]; then
+    holds 'handoff, ack, read, cancel, no cycle' cycles handoff.pml "-DACK_MODE $cancel"
     holds 'handoff, read, reopen, no cycle' cycles handoff.pml "$reopen"
     holds 'handoff, write, death, no cycle' cycles handoff.pml "-DWRITABLE $death"
     holds 'handoff, direct write, death, no cycle' cycles handoff.pml "-DDIRECT -DWRITABLE $death"
 fi
 
 echo '# every answer can be reached'
-for answer in COMPLETE CANCELLED REFUSED EXPIRED UNCONFIRMED; do
-    breaks "answer $answer" handoff.pml "-DREACH=$answer $cancel"
+for answer in COMPLETE UNCONFIRMED; do
+    breaks "answer $answer" handoff.pml "-DREACH=$answer $none"
 done
+if [ $quick = no ]; then
+    for answer in CANCELLED REFUSED EXPIRED; do
+        breaks "answer $answer" handoff.pml "-DREACH=$answer $cancel"
+    done
+fi
 breaks 'answer NOT_ACKED' handoff.pml "-DACK_MODE -DREACH=NOT_ACKED $none"
 breaks 'origin says QUARANTINED' handoff.pml "-DDIRECT -DREACH_QUARANTINED $none"
 
