@@ -119,7 +119,7 @@ static void pack(uint8_t bytes[32], const number n)
         less[14] &= 0xffff;
         swap_if(reduced, less, 1 - borrowed);
     }
-    for (int i = 0; i < 16; i++) {
+    for (size_t i = 0; i < 16; i++) {
         bytes[2 * i] = (uint8_t)(reduced[i] & 0xff);
         bytes[2 * i + 1] = (uint8_t)(reduced[i] >> 8 & 0xff);
     }

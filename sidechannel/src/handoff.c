@@ -75,12 +75,14 @@ void baton__handoff_release(baton_handoff *handoff)
     free(handoff);
 }
 
-void baton__handoff_post(baton_handoff *handoff, baton_task *task)
+bool baton__handoff_post(baton_handoff *handoff, baton_task *task)
 {
     (void)baton__handoff_acquire(handoff);
-    if (!baton__session_post(handoff->session, task)) {
+    bool posted = baton__session_post(handoff->session, task);
+    if (!posted) {
         baton__handoff_release(handoff);
     }
+    return posted;
 }
 
 static void init(baton_handoff *handoff, baton__session *session, baton_service *service)

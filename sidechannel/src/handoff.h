@@ -66,6 +66,7 @@ struct baton_handoff {
     baton__answer answer;
     bool moved;      /* all bytes are there */
     bool released;   /* neither the application nor the ready queue has it any more */
+    bool given_up;   /* cancelled by the application: no answer follows */
     bool answer_due; /* released before the data was there: nacked when it is */
     bool has_place;  /* of the service's concurrency */
     baton_descriptor **locals;
@@ -115,8 +116,8 @@ void baton__handoff_release(baton_handoff *handoff);
 const char *baton__handoff_state_name(baton__handoff_state state);
 /* Owner: the one place where the state changes. */
 void baton__handoff_enter(baton_handoff *handoff, baton__handoff_state next);
-/* Posts one of its tasks, with a reference. */
-void baton__handoff_post(baton_handoff *handoff, baton_task *task);
+/* Posts one of its tasks, with a reference. False if it will not run for this post. */
+bool baton__handoff_post(baton_handoff *handoff, baton_task *task);
 
 /* handoff_decide.c; any thread */
 /* Decides for the application; false if it has been decided, or is over. reason, text: of a REJECT;

@@ -148,7 +148,7 @@ baton_status baton_handoff_accept(baton_handoff *handoff, baton_descriptor *cons
         return baton__fail(BATON_ERR_WRONG_STATE,
                            "handoff: it was accepted, rejected or returned before, or is over");
     }
-    baton__handoff_post(handoff, &handoff->decide_task);
+    (void)baton__handoff_post(handoff, &handoff->decide_task);
     return BATON_OK;
 }
 

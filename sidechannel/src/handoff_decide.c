@@ -47,7 +47,7 @@ bool baton__handoff_decide(baton_handoff *handoff, baton__decision decision, bat
     unlock(handoff);
     free(copy);
     if (is_open) {
-        baton__handoff_post(handoff, &handoff->decide_task);
+        (void)baton__handoff_post(handoff, &handoff->decide_task);
     }
     return is_open;
 }
@@ -56,7 +56,8 @@ bool baton__handoff_decide(baton_handoff *handoff, baton__decision decision, bat
 static bool nack_what_is_left(baton_handoff *handoff)
 {
     if (handoff->decision != BATON__DECISION_ACCEPT || handoff->answer != BATON__ANSWER_NONE ||
-        handoff->record.is_over || handoff->message.acknowledge != BATON_ACKNOWLEDGE_APPLICATION) {
+        handoff->record.is_over || handoff->given_up ||
+        handoff->message.acknowledge != BATON_ACKNOWLEDGE_APPLICATION) {
         return false;
     }
     if (!handoff->moved) {
@@ -86,7 +87,7 @@ void baton__handoff_let_go(baton_handoff *handoff, const char *text)
     bool is_nacked = nack_what_is_left(handoff);
     unlock(handoff);
     if (is_nacked) {
-        baton__handoff_post(handoff, &handoff->answer_task);
+        (void)baton__handoff_post(handoff, &handoff->answer_task);
     }
     release_place(handoff);
 }
@@ -95,7 +96,7 @@ void baton__handoff_give_back(baton_handoff *handoff)
 {
     if (!baton__handoff_decide(handoff, BATON__DECISION_RETURN, BATON_OK, NULL) &&
         !baton__record_is_over(&handoff->record)) {
-        baton__handoff_post(handoff, &handoff->cancel_task); /* moved beforehand */
+        (void)baton__handoff_post(handoff, &handoff->cancel_task); /* moved beforehand */
     }
     release_place(handoff);
 }
@@ -130,13 +131,14 @@ baton_status baton_handoff_cancel(baton_handoff *handoff)
     }
     lock(handoff);
     bool is_accepted = handoff->decision == BATON__DECISION_ACCEPT;
+    handoff->given_up = handoff->given_up || is_accepted;
     unlock(handoff);
     if (!is_accepted) {
         return baton__fail(BATON_ERR_WRONG_STATE,
                            "handoff: not accepted; reject or return it instead");
     }
     if (!baton__record_is_over(&handoff->record)) {
-        baton__handoff_post(handoff, &handoff->cancel_task);
+        (void)baton__handoff_post(handoff, &handoff->cancel_task);
     }
     return BATON_OK;
 }
@@ -162,18 +164,18 @@ static baton_status answer_with(baton_handoff *handoff, baton__answer answer, ch
 {
     lock(handoff);
     bool is_due = handoff->decision == BATON__DECISION_ACCEPT && handoff->moved &&
-                  handoff->answer == BATON__ANSWER_NONE && !handoff->record.is_over;
+                  handoff->answer == BATON__ANSWER_NONE && !handoff->given_up &&
+                  !handoff->record.is_over;
     if (is_due) {
         handoff->answer = answer;
         handoff->result = result;
     }
     unlock(handoff);
     if (!is_due) {
-        return baton__fail(
-            BATON_ERR_WRONG_STATE,
-            "handoff: its data is not there, it was acknowledged before, or it is over");
+        return baton__fail(BATON_ERR_WRONG_STATE, "handoff: its data is not there, it was "
+                                                  "acknowledged or given up before, or it is over");
     }
-    baton__handoff_post(handoff, &handoff->answer_task);
+    (void)baton__handoff_post(handoff, &handoff->answer_task);
     return BATON_OK;
 }
 

@@ -44,7 +44,7 @@ static void ask_application(baton_handoff *handoff)
     }
     (void)pthread_mutex_unlock(&handoff->record.lock);
     if (is_left) {
-        baton__handoff_post(handoff, &handoff->answer_task);
+        (void)baton__handoff_post(handoff, &handoff->answer_task);
     }
 }
 

@@ -60,7 +60,7 @@ static void send_record(baton_handoff *handoff)
 void baton__handoff_report(baton_handoff *handoff, bool at_once)
 {
     baton__session *session = handoff->session;
-    if (handoff->was_reported || !handoff->granted) {
+    if (handoff->was_reported || !handoff->granted || session->link == NULL) {
         return;
     }
     if (at_once) {

@@ -17,7 +17,10 @@ static bool scan_value(scan *s);
 /* The next byte, 0 at the end (0 itself is nowhere legal). */
 static char peek(const scan *s)
 {
-    return s->at < s->size ? s->data[s->at] : '\0';
+    if (s->at >= s->size) {
+        return '\0';
+    }
+    return s->data[s->at];
 }
 
 static bool take(scan *s, char c)
@@ -118,13 +121,26 @@ static bool scan_escape(scan *s)
     return unit != 0 && (unit < 0xDC00 || unit > 0xDFFF);
 }
 
+/* Most of what strings are made of: ASCII that stands for itself. */
+static void skip_plain(scan *s)
+{
+    const char *data = s->data;
+    size_t at = s->at;
+    while (at < s->size && data[at] >= 0x20 && data[at] < 0x7F && data[at] != '"' &&
+           data[at] != '\\') {
+        at++;
+    }
+    s->at = at;
+}
+
 static bool scan_string(scan *s)
 {
     if (!take(s, '"')) {
         return false;
     }
     while (s->at < s->size) {
-        char c = s->data[s->at];
+        skip_plain(s);
+        char c = peek(s);
         if (c == '"') {
             s->at++;
             return true;
@@ -136,8 +152,10 @@ static bool scan_string(scan *s)
             }
             continue;
         }
-        size_t length = baton__utf8_length(s->data + s->at, s->size - s->at);
-        if (length == 0 || (unsigned char)c < 0x20) {
+        size_t left = s->size - s->at;
+        size_t length =
+            left == 0 || (unsigned char)c < 0x20 ? 0 : baton__utf8_length(s->data + s->at, left);
+        if (length == 0) {
             return false;
         }
         s->at += length;

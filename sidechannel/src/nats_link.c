@@ -223,15 +223,16 @@ static void make_inbox(baton__nats_link *link, const char *name)
                    token ? name : "", random);
 }
 
-static baton_status link_new(baton_loop *loop, const baton__nats_callbacks *callbacks,
-                             void *context, baton__nats_link **link_out)
+/* With a reference for its creator and one for the helper. NULL where memory has run out. */
+static baton__nats_link *link_new(baton_loop *loop, const baton__nats_callbacks *callbacks,
+                                  void *context)
 {
     baton__nats_link *link = calloc(1, sizeof(*link));
     if (link == NULL || !init_mutex(link)) {
         free(link);
-        return baton__fail_memory("NATS link");
+        return NULL;
     }
-    link->references = 1;
+    link->references = 2;
     link->loop = loop;
     link->callbacks = *callbacks;
     link->context = context;
@@ -241,20 +242,16 @@ static baton_status link_new(baton_loop *loop, const baton__nats_callbacks *call
     task_init(&link->flush_task, link, on_flush);
     task_init(&link->silence_task, link, on_silence);
     task_init(&link->notice_task, link, baton__nats_link_run_notices);
-    *link_out = link;
-    return BATON_OK;
+    return link;
 }
 
 static baton_status start_helper(baton__nats_link *link)
 {
-    (void)baton__nats_link_acquire(link);
     int error = pthread_create(&link->helper, NULL, baton__nats_helper_main, link);
     if (error != 0) {
-        baton__nats_link_release(link);
         return baton__fail_errno(error, "NATS: cannot start a thread");
     }
     (void)pthread_setname_np(link->helper, "baton-nats");
-    link->has_helper = true;
     return BATON_OK;
 }
 
@@ -263,25 +260,23 @@ baton_status baton__nats_link_create(baton_loop *loop, const char *name,
                                      const baton__nats_callbacks *callbacks, void *context,
                                      baton__nats_link **link_out)
 {
-    baton__nats_link *link = NULL;
-    baton_status status = link_new(loop, callbacks, context, &link);
-    if (status != BATON_OK) {
-        return status;
+    baton__nats_link *link = link_new(loop, callbacks, context);
+    if (link == NULL) {
+        return baton__fail_memory("NATS link");
     }
-    /* The threads that begin here, ours and those of nats.c, leave the signals to the application.
-     */
+    /* The threads that begin here, ours and nats.c's, leave the signals to the application. */
     sigset_t all;
     sigset_t before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    status = baton__nats_settings_init(&link->settings, name, options);
+    baton_status status = baton__nats_settings_init(&link->settings, name, options);
     if (status == BATON_OK) {
         make_inbox(link, name);
         status = start_helper(link);
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status != BATON_OK) {
-        baton__nats_link_release(link);
+        link_free(link);
         return status;
     }
     *link_out = link;
@@ -347,9 +342,7 @@ void baton__nats_link_destroy(baton__nats_link *link)
             retire(link, left);
         }
     }
-    if (link->has_helper) {
-        join_helper(link);
-    }
+    join_helper(link);
     baton__nats_link_release(link);
 }
 

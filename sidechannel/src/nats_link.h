@@ -24,10 +24,12 @@ typedef struct baton__nats_callbacks {
     /* Connected for the first time or again; subscriptions are in place (on their way to the server, before any
      * publish that follows). */
     void (*connected)(void *context);
-    /* reason: ERR_NATS_DISCONNECTED, ERR_NATS_AUTHENTICATION or ERR_NATS; it goes on trying. Not called twice in a row. */
+    /* Lost, or the first attempts failed; it goes on trying. reason: ERR_NATS_DISCONNECTED, ERR_NATS_AUTHENTICATION or
+     * ERR_NATS. Called again before the next `connected` only if the reason has changed. */
     void (*disconnected)(void *context, baton_status reason, const char *text);
     void (*message)(void *context, const baton__nats_incoming *incoming);
-    /* 503: nobody subscribes to what was published with this reply token (what followed the inbox). */
+    /* 503: nobody subscribes to what was published with this reply token (what followed the inbox, which is
+     * _INBOX_<name>.<random>: permissions can limit a worker to inboxes of its own). */
     void (*no_responders)(void *context, const char *reply_token);
     /* The server denied a publish or a subscribe ("Permissions Violation"); text names operation and subject. */
     void (*denied)(void *context, const char *subject, bool publish);

@@ -95,8 +95,7 @@ baton_status baton__nats_connection_open(baton__nats_link *link, size_t server,
         status =
             baton__fail(baton__nats_reason(got, text), "NATS server %s: %s", target->address, text);
         /* A connect that failed calls nothing back. */
-        baton__nats_connection_release(connection);
-        baton__nats_connection_release(connection);
+        connection_free(connection);
         return status;
     }
     *connection_out = connection;

@@ -142,7 +142,7 @@ static bool server_init(baton__nats_server *server, parts *url, bool tls)
 static bool append(baton__nats_servers *servers, const baton__nats_server *server)
 {
     baton__nats_server *items =
-        realloc(servers->items, (servers->count + 1) * sizeof(*servers->items));
+        reallocarray(servers->items, servers->count + 1, sizeof(*servers->items));
     if (items == NULL) {
         return false;
     }
@@ -238,17 +238,12 @@ static bool make_discovered(const char *url, const baton__nats_server *source,
     return true;
 }
 
+/* They stand behind those of the options. */
 static void forget_discovered(baton__nats_servers *servers)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < servers->count; i++) {
-        if (servers->items[i].discovered) {
-            server_fini(&servers->items[i]);
-        } else {
-            servers->items[kept++] = servers->items[i];
-        }
+    while (servers->count != 0 && servers->items[servers->count - 1].discovered) {
+        server_fini(&servers->items[--servers->count]);
     }
-    servers->count = kept;
 }
 
 void baton__nats_servers_discover(baton__nats_servers *servers, size_t source, char **urls,

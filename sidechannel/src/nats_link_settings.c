@@ -108,7 +108,7 @@ static baton_status check(const char *name, const baton_nats_options *options)
 /* What only nats.c can say about the files, it says here, and not later in a thread. */
 static baton_status try_options(const baton__nats_settings *settings)
 {
-    natsOptions *options;
+    natsOptions *options = NULL;
     baton_status status =
         baton__nats_settings_options(settings, &settings->servers.items[0], &options);
     if (status == BATON_OK) {

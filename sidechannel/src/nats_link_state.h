@@ -62,7 +62,6 @@ struct baton__nats_link {
     char inbox[160];               /* constant: what reply subjects begin with */
 
     pthread_t helper;
-    bool has_helper;
 
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* CLOCK_MONOTONIC */

@@ -162,6 +162,10 @@ static baton_status check_descriptors(const char *to, baton_descriptor *const *d
 static baton_status check_session(baton__session *session, const baton_offer_options *options,
                                   size_t count)
 {
+    if (baton__session_is_foreign(session)) {
+        return baton__fail(BATON_ERR_WRONG_PROCESS, "the worker \"%s\" was made before fork()",
+                           session->name);
+    }
     if (baton__session_is_closing(session)) {
         return baton__fail(BATON_ERR_SHUT_DOWN, "the worker \"%s\" is shutting down",
                            session->name);

@@ -68,6 +68,7 @@ struct baton_offer {
     bool settled_by_nats;       /* a DONE or NACK over NATS was applied to this attempt */
     bool renewed_by_nats;       /* its lease lives by NATS */
     uint32_t backoff_ms;        /* after BUSY or 503 */
+    baton__offer_state backed;  /* which of the two it was: BACKOFF or QUEUED */
     uint32_t claim_ms;          /* how long the next publication may stay unopened */
     bool has_place;             /* of the bounded queue */
 

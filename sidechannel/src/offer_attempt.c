@@ -198,6 +198,10 @@ void baton__offer_publish(baton_offer *offer)
 void baton__offer_back_off(baton_offer *offer, baton__offer_state state, uint32_t first_ms)
 {
     uint32_t most = first_ms > BACKOFF_MAX_MS ? first_ms : BACKOFF_MAX_MS;
+    if (offer->backed != state) {
+        offer->backed = state;
+        offer->backoff_ms = 0;
+    }
     uint32_t next = offer->backoff_ms > most / 2 ? most : offer->backoff_ms * 2;
     offer->backoff_ms = next < first_ms ? first_ms : next;
     baton__offer_enter(offer, state);

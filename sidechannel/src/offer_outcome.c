@@ -106,7 +106,8 @@ void baton__offer_end_now(baton_offer *offer, baton_operation_status status, bat
     finish(offer, &outcome);
 }
 
-/* What the consumer of an attempt that did not come to a good end is told; the sdk turns it round. */
+/* What the consumer of an attempt that did not come to a good end is told; the sdk turns it round.
+ */
 static baton_status consumer_reason(baton_status reason)
 {
     switch (reason) {
@@ -224,7 +225,8 @@ static void conclude(baton_offer *offer, baton_operation *operation,
         outcome.status = offer->end_status;
         outcome.reason = offer->end_reason;
     } else if (report->reason == BATON_ERR_PEER_CANCELLED) {
-        outcome.status = BATON_OPERATION_ERRORED; /* a consumer gave up; nobody cancelled the offer */
+        outcome.status =
+            BATON_OPERATION_ERRORED; /* a consumer gave up; nobody cancelled the offer */
     }
     finish(offer, &outcome);
     free(result);

@@ -197,7 +197,7 @@ void baton__services_stop_taking(baton__session *session)
     }
 }
 
-static bool is_busy(const baton_service *service)
+bool baton__service_is_busy(const baton_service *service)
 {
     return service->queue != NULL || service->running != 0 || service->fetching != 0;
 }
@@ -209,7 +209,7 @@ bool baton__service_drain(baton_service *service, uint32_t timeout_ms)
     for (;;) {
         baton__service_empty_queue(service);
         (void)pthread_mutex_lock(&service->lock);
-        busy = is_busy(service);
+        busy = baton__service_is_busy(service);
         (void)pthread_mutex_unlock(&service->lock);
         uint64_t passed = (baton__clock_now(&baton__clock_boottime) - begin) / BATON__NS_PER_MS;
         if (!busy || (timeout_ms != BATON_FOREVER && passed >= timeout_ms)) {
@@ -307,16 +307,20 @@ void baton_service_stop(baton_service *service)
     if (service == NULL) {
         return;
     }
-    if (baton__session_is_owner(service->session) || baton__service_is_in_callback()) {
+    if (baton__session_is_owner(service->session) ||
+        baton__service_is_in_callback(service->session)) {
         BATON__ERROR("service \"%s\": baton_service_stop waits for callbacks, so it cannot be "
                      "called on this "
                      "thread; nothing was done",
                      service->pool);
         return;
     }
+    baton__session *session = service->session;
     (void)baton__service_acquire(service);
-    (void)baton__session_call(service->session, begin_stop, service);
+    (void)baton__session_call(session, begin_stop, service);
+    (void)pthread_mutex_lock(&session->draining);
     (void)baton__service_drain(service, BATON_FOREVER);
-    (void)baton__session_call(service->session, leave_session, service);
+    (void)baton__session_call(session, leave_session, service);
+    (void)pthread_mutex_unlock(&session->draining);
     baton__service_release(service);
 }

@@ -25,7 +25,6 @@ struct baton_service {
     pthread_cond_t idle;
     baton_handoff *queue; /* list, oldest first; each with a reference */
     bool stopping;
-    bool joined;
     uint32_t running;  /* callbacks, and threads inside baton_service_next */
     uint32_t fetching; /* handoffs that are moved before the application sees them */
     pthread_t *threads;
@@ -44,8 +43,10 @@ baton_service *baton__service_acquire(baton_service *service);
 void baton__service_release(baton_service *service);
 /* Takes nothing new, and waits until no callback runs. False after timeout_ms. Not on the owner. */
 bool baton__service_drain(baton_service *service, uint32_t timeout_ms);
-/* True on a thread that runs a callback of any service. */
-bool baton__service_is_in_callback(void);
+/* With the lock held: something is queued, fetched or served. */
+bool baton__service_is_busy(const baton_service *service);
+/* True on a thread that runs a callback of one of the session's services. */
+bool baton__service_is_in_callback(const baton__session *session);
 /* Owner. Leaving ends the session's reference. */
 void baton__services_stop_taking(baton__session *session);
 void baton__service_leave(baton_service *service);

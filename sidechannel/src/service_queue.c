@@ -14,11 +14,12 @@
 
 enum { SLICE_MS = 10 };
 
-static _Thread_local bool in_callback;
+/* The session whose callback runs on this thread. */
+static _Thread_local const baton__session *in_callback;
 
-bool baton__service_is_in_callback(void)
+bool baton__service_is_in_callback(const baton__session *session)
 {
-    return in_callback;
+    return in_callback == session;
 }
 
 void baton__service_free_place(baton_service *service)
@@ -90,8 +91,8 @@ static void serve(baton_service *service, baton_handoff *handoff, bool stopping)
         return;
     }
     (void)baton__handoff_acquire(handoff); /* it may be kept, and destroyed by another thread */
-    bool outer = in_callback;
-    in_callback = true;
+    const baton__session *outer = in_callback;
+    in_callback = service->session;
     service->callback(handoff, service->context);
     in_callback = outer;
     if (!__atomic_load_n(&handoff->kept, __ATOMIC_ACQUIRE)) {
@@ -171,8 +172,8 @@ void baton__service_deliver(baton_service *service, baton_handoff *handoff)
         (void)pthread_cond_signal(&service->ready);
     }
     unlock(service);
-    if (by_task) {
-        baton__handoff_post(handoff, &handoff->deliver_task);
+    if (by_task && !baton__handoff_post(handoff, &handoff->deliver_task)) {
+        end_running(service);
     }
 }
 
@@ -218,7 +219,7 @@ void baton__service_wait_idle(baton_service *service, uint32_t slice_ms)
         return;
     }
     lock(service);
-    if (service->running != 0 || service->fetching != 0) {
+    if (baton__service_is_busy(service)) {
         wait_on(service, &service->idle, slice_ms);
     }
     unlock(service);

@@ -10,6 +10,7 @@
 #include "recent.h"
 #include "subjects.h"
 #include <pthread.h>
+#include <sys/types.h>
 
 /*
  * What offers, handoffs and services share: the connector's loop, the NATS link, and the tables.
@@ -20,11 +21,13 @@
 typedef struct baton__session {
     uint32_t references;
 
-    pthread_mutex_t gate; /* of open and drivers */
-    bool open;            /* the loop takes tasks */
-    uint32_t drivers;     /* threads that drive the application's progress while they wait */
+    pthread_mutex_t gate;     /* of open and drivers */
+    bool open;                /* the loop takes tasks */
+    uint32_t drivers;         /* threads that drive the application's progress while they wait */
+    pthread_mutex_t draining; /* one thread at a time waits for callbacks and takes services away */
 
     /* written once */
+    pid_t process; /* a child after fork() has no owner thread */
     baton_connector *connector;
     baton_loop *loop;
     bool application; /* the application drives progress */
@@ -55,6 +58,7 @@ typedef struct baton__session {
     baton__backlog backlog;
     baton_handoff *reports; /* list: acknowledgements of record that are due together */
     baton_timer report_timer;
+    baton_timer held_timer;
     baton_timer pause_timer; /* keeps leases that only NATS renews, while we are disconnected */
     uint64_t grace_until_ns; /* after a reconnect others are still on their way back */
     bool was_connected;
@@ -73,16 +77,10 @@ typedef struct baton__session_options {
     uint32_t json_max;
 } baton__session_options;
 
-/* Opens the link and subscribes. Errors: as baton__nats_link_create. Not on the owner thread. */
+/* With its link. On failure session_out is set too, if there is memory: the caller closes it.
+ * Errors: as baton__nats_link_create. Not on the owner thread. */
 baton_status baton__session_create(const baton__session_options *options,
                                    baton__session **session_out);
-
-/* Waits for a first connection. Errors: the reason of the link. Not on the owner thread. */
-baton_status baton__session_wait_connected(baton__session *session, uint32_t timeout_ms);
-
-/* Owner: sends what is due, closes the link (which the caller destroys, NULL if closed before),
- * stops timers. */
-baton__nats_link *baton__session_close_link(baton__session *session);
 
 /* Not on the owner: nothing is posted any more; returns when all that was posted has run. */
 void baton__session_close_gate(baton__session *session);
@@ -102,6 +100,8 @@ bool baton__session_wait(baton__session *session, baton__event *event, uint32_t 
 /* Not on the owner: lets time pass, and drives progress where the application does. */
 void baton__session_pass_time(baton__session *session, uint32_t slice_ms);
 
+/* True in a child after fork(): nothing that is posted would run. */
+bool baton__session_is_foreign(const baton__session *session);
 /* True on the owner thread, also in a callback that runs while the connector is being destroyed. */
 bool baton__session_is_owner(const baton__session *session);
 /* Around a callback of the application on the owner thread; leave gets what enter returned. */
@@ -123,6 +123,19 @@ uint64_t baton__session_now_ns(const baton__session *session);
 /* Sets `drained` if it is so. */
 void baton__session_check_drained(baton__session *session);
 
+/* session_link.c */
+
+/* Not on the owner: opens the link and subscribes. Errors: as baton__nats_link_create. */
+baton_status baton__session_open_link(baton__session *session, const baton_nats_options *nats);
+/* Waits for a first connection. Errors: the reason of the link. Not on the owner thread. */
+baton_status baton__session_wait_connected(baton__session *session, uint32_t timeout_ms);
+
+/* Owner: sends what is due, closes the link (which the caller destroys, NULL if closed before),
+ * stops timers. */
+baton__nats_link *baton__session_close_link(baton__session *session);
+
+void baton__session_pause_fire(baton_timer *timer);
+
 /* session_send.c */
 
 /* Publishes an offer on <prefix>.<kind>.<target>.<our name>; the server's 503 comes back with its
@@ -135,11 +148,19 @@ baton_status baton__session_publish_offer(baton__session *session, baton__subjec
  * no connection. */
 void baton__session_send(baton__session *session, baton__subject_kind kind, const char *target,
                          const baton__message *message, bool held);
-/* Sends what was held. */
-void baton__session_send_held(baton__session *session);
 /* One line on <prefix>.event.<our name>, if the options ask for it. role: "offer" or "handoff". */
 void baton__session_event(baton__session *session, const char *role, const baton_uuid *id,
                           uint32_t attempt, const char *state, baton_status reason);
+
+/* session_held.c */
+
+/* Keeps a message, whose text it takes, for the reconnect. */
+void baton__session_hold(baton__session *session, const char *subject, char *text, size_t size);
+/* Connected: sends what is held. */
+void baton__session_send_held(baton__session *session);
+/* 503: true if the token is of a held message. */
+bool baton__session_held_unheard(baton__session *session, const char *token);
+void baton__session_held_fire(baton_timer *timer);
 
 /* session_dispatch.c */
 

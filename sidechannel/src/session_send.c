@@ -34,16 +34,6 @@ baton_status baton__session_publish_offer(baton__session *session, baton__subjec
     return status;
 }
 
-static void hold(baton__session *session, const char *subject, char *text, size_t size)
-{
-    (void)baton__counter_add(&session->counters.messages_held);
-    size_t dropped = baton__backlog_add(&session->backlog, subject, text, size);
-    if (dropped != 0) {
-        BATON__WARN("worker %s: %zu acknowledgements dropped: too many wait for a connection",
-                    session->name, dropped);
-    }
-}
-
 void baton__session_send(baton__session *session, baton__subject_kind kind, const char *target,
                          const baton__message *message, bool held)
 {
@@ -62,7 +52,7 @@ void baton__session_send(baton__session *session, baton__subject_kind kind, cons
     baton__subject_print(subject, session->prefix, kind, target, session->name);
     status = baton__nats_link_publish(session->link, subject, NULL, NULL, text, size);
     if (status == BATON_ERR_NATS_DISCONNECTED && held) {
-        hold(session, subject, text, size);
+        baton__session_hold(session, subject, text, size);
         return;
     }
     free(text);
@@ -71,25 +61,6 @@ void baton__session_send(baton__session *session, baton__subject_kind kind, cons
     } else if (status != BATON_ERR_NATS_DISCONNECTED) {
         BATON__WARN("worker %s: a message of type %s was not sent: %s", session->name,
                     baton__message_type_name(message->type), baton_status_name(status));
-    }
-}
-
-void baton__session_send_held(baton__session *session)
-{
-    baton__backlog_item *item;
-    while ((item = baton__backlog_first(&session->backlog)) != NULL && session->link != NULL) {
-        baton_status status = baton__nats_link_publish(session->link, item->subject, NULL, NULL,
-                                                       item->text, item->size);
-        if (status == BATON_ERR_NATS_DISCONNECTED) {
-            return;
-        }
-        if (status == BATON_OK) {
-            (void)baton__counter_add(&session->counters.messages_sent);
-        } else {
-            BATON__WARN("worker %s: a held acknowledgement was not sent: %s", session->name,
-                        baton_status_name(status));
-        }
-        baton__backlog_drop_first(&session->backlog);
     }
 }
 

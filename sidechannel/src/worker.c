@@ -181,6 +181,21 @@ static bool drain_services(baton__session *session, uint32_t timeout_ms)
     return drained;
 }
 
+/* Where another thread is stopping a service, it is waited for. */
+static bool drain_services_alone(baton__session *session, uint32_t timeout_ms)
+{
+    uint64_t begin = baton__clock_now(&baton__clock_boottime);
+    while (pthread_mutex_trylock(&session->draining) != 0) {
+        if (left_ms(begin, timeout_ms) == 0) {
+            return false;
+        }
+        baton__session_pass_time(session, 1);
+    }
+    bool drained = drain_services(session, left_ms(begin, timeout_ms));
+    (void)pthread_mutex_unlock(&session->draining);
+    return drained;
+}
+
 /* Everything ends: first what can be cancelled, then what waits for an origin's word. */
 static bool drain_all(baton__session *session)
 {
@@ -199,7 +214,7 @@ static baton_status shut_down(baton_worker *worker, uint32_t timeout_ms)
         return BATON_OK;
     }
     (void)baton__session_call(session, begin_closing, session);
-    if (!drain_services(session, timeout_ms)) {
+    if (!drain_services_alone(session, timeout_ms)) {
         return baton__fail(BATON_ERR_TIMED_OUT,
                            "worker \"%s\": a callback still runs after %u ms; call again",
                            session->name, timeout_ms);
@@ -214,12 +229,23 @@ static baton_status shut_down(baton_worker *worker, uint32_t timeout_ms)
     return BATON_OK;
 }
 
+/* True on threads that the end has to wait for. */
+static bool must_not_wait(const baton_worker *worker)
+{
+    return worker->session != NULL && (baton__session_is_owner(worker->session) ||
+                                       baton__service_is_in_callback(worker->session));
+}
+
 baton_status baton_worker_shut_down(baton_worker *worker, uint32_t timeout_ms)
 {
     if (worker == NULL) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "worker is NULL");
     }
-    if (baton__session_is_owner(worker->session) || baton__service_is_in_callback()) {
+    if (baton__session_is_foreign(worker->session)) {
+        return baton__fail(BATON_ERR_WRONG_PROCESS, "worker \"%s\": made before fork()",
+                           worker->session->name);
+    }
+    if (must_not_wait(worker)) {
         return baton__fail(BATON_ERR_WRONG_THREAD,
                            "worker \"%s\": shutting down waits for this very thread",
                            worker->session->name);
@@ -260,8 +286,10 @@ void baton_worker_destroy(baton_worker *worker)
     if (worker == NULL) {
         return;
     }
-    if ((worker->session != NULL && baton__session_is_owner(worker->session)) ||
-        baton__service_is_in_callback()) {
+    if (worker->session != NULL && baton__session_is_foreign(worker->session)) {
+        return; /* the parent's; nothing of it works here */
+    }
+    if (must_not_wait(worker)) {
         BATON__ERROR(
             "worker \"%s\": baton_worker_destroy waits for this very thread; nothing was done",
             worker->session->name);

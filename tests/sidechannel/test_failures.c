@@ -1,81 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happens by itself when processes die, stop and come back. The other side is a process of its own. */
+/* What happens by itself when processes die, stop and come back. The other side is a process of its
+ * own. */
 #include <baton/baton.h>
 
+#include "support/child.h"
 #include "support/workers.h"
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define OPTIONS(...) &(baton_offer_options){BATON_OFFER_DEFAULTS, __VA_ARGS__}
-#define SERVE(...) &(baton_serve_options){BATON_SERVE_DEFAULTS, __VA_ARGS__}
+#define OPTIONS(...)                      \
+    &(baton_offer_options)                \
+    {                                     \
+        BATON_OFFER_DEFAULTS, __VA_ARGS__ \
+    }
+#define SERVE(...)                        \
+    &(baton_serve_options)                \
+    {                                     \
+        BATON_SERVE_DEFAULTS, __VA_ARGS__ \
+    }
 #define APPLICATION .acknowledge = BATON_ACKNOWLEDGE_APPLICATION
 
 static unsigned char seed = 3;
-
-/* A child process that says single characters through a pipe. */
-typedef struct child {
-    pid_t pid;
-    int pipe;
-} child;
-
-static int to_parent;
-
-static void say(char what)
-{
-    ssize_t written = write(to_parent, &what, 1);
-    (void)written;
-}
-
-/* Call before this process has any worker. */
-static child start(void (*run)(const char *url), const char *url)
-{
-    int ends[2];
-    cr_assert_eq(pipe(ends), 0);
-    child made = {.pid = fork(), .pipe = ends[0]};
-    if (made.pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        (void)close(ends[0]);
-        to_parent = ends[1];
-        run(url);
-        _exit(0);
-    }
-    cr_assert_gt(made.pid, 0);
-    (void)close(ends[1]);
-    return made;
-}
-
-static char hear(const child *from)
-{
-    char what = '\0';
-    cr_assert_eq(read(from->pipe, &what, 1), 1, "the other process has ended");
-    return what;
-}
-
-static void end(child *it)
-{
-    (void)kill(it->pid, SIGKILL);
-    (void)kill(it->pid, SIGCONT);
-    (void)waitpid(it->pid, NULL, 0);
-    (void)close(it->pipe);
-}
-
-static baton_worker *open_worker(const char *name, const char *url)
-{
-    baton_nats_options nats = {BATON_NATS_DEFAULTS, .url = url};
-    baton_worker_options options = {BATON_WORKER_DEFAULTS, .name = name, .nats = &nats};
-    baton_worker *worker = NULL;
-    if (baton_worker_create(&options, &worker) != BATON_OK) {
-        (void)fprintf(stderr, "%s\n", baton_error_text());
-        abort();
-    }
-    return worker;
-}
 
 /* Receives, says so, and then thinks for ever, or until it was stopped and continued. */
 static void receive_and_think(baton_handoff *handoff, void *context)
@@ -83,23 +32,23 @@ static void receive_and_think(baton_handoff *handoff, void *context)
     (void)context;
     baton_descriptor *data = NULL;
     if (baton_handoff_receive(handoff, NULL, &data) != BATON_OK) {
-        say('f');
+        test_child_say('f');
         return;
     }
     baton_descriptor_release(data);
-    say('r');
+    test_child_say('r');
     baton_status status = baton_handoff_wait(handoff, 30000, NULL);
-    say(status == BATON_ERR_EXPIRED || status == BATON_ERR_PEER_LOST ? 'x' : '?');
+    test_child_say(status == BATON_ERR_EXPIRED || status == BATON_ERR_PEER_LOST ? 'x' : '?');
 }
 
 static void consumer_that_thinks(const char *url)
 {
-    baton_worker *worker = open_worker("thinker", url);
+    baton_worker *worker = test_child_worker("thinker", url);
     if (baton_worker_serve(worker, "pool", NULL, receive_and_think, NULL, NULL) != BATON_OK) {
         abort();
     }
     test_sleep_ms(50);
-    say('s');
+    test_child_say('s');
     (void)pause();
 }
 
@@ -120,20 +69,21 @@ static void take_in_child(baton_handoff *handoff, void *context)
 
 static void consumer_that_takes(const char *url)
 {
-    baton_worker *worker = open_worker("taker", url);
+    baton_worker *worker = test_child_worker("taker", url);
     if (baton_worker_serve(worker, "pool", SERVE(.concurrency = 4), take_in_child, NULL, NULL) !=
         BATON_OK) {
         abort();
     }
     test_sleep_ms(50);
-    say('s');
+    test_child_say('s');
     (void)pause();
 }
 
 static void serve_here(baton_worker *worker)
 {
-    cr_assert_eq(baton_worker_serve(worker, "pool", SERVE(.concurrency = 4), test_take, &seed, NULL),
-                 BATON_OK);
+    cr_assert_eq(
+        baton_worker_serve(worker, "pool", SERVE(.concurrency = 4), test_take, &seed, NULL),
+        BATON_OK);
     test_sleep_ms(50);
 }
 
@@ -148,22 +98,22 @@ static baton_test_nats *server_or_skip(void)
 Test(failures, a_consumer_that_is_killed_is_replaced)
 {
     baton_test_nats *server = server_or_skip();
-    child thinker = start(consumer_that_thinks, test_nats_url(server));
-    cr_assert_eq(hear(&thinker), 's');
+    test_child thinker = test_child_start(consumer_that_thinks, test_nats_url(server));
+    cr_assert_eq(test_child_hear(&thinker), 's');
     baton_worker *a = test_worker("a", test_nats_url(server), NULL);
     baton_worker *b = test_worker("b", test_nats_url(server), NULL);
     baton_descriptor *memory = test_memory(3000000, seed);
     baton_offer *made = NULL;
     cr_assert_eq(test_offer(a, "pool", memory, OPTIONS(APPLICATION), &made), BATON_OK);
-    cr_assert_eq(hear(&thinker), 'r');
+    cr_assert_eq(test_child_hear(&thinker), 'r');
     serve_here(b);
-    (void)kill(thinker.pid, SIGKILL);
+    test_child_signal(&thinker, SIGKILL);
     baton_outcome outcome = BATON_OUTCOME_INIT;
     cr_assert_eq(baton_offer_wait(made, 20000, &outcome), BATON_OK, "%s", baton_error_text());
     cr_assert_eq(outcome.attempts, 2);
     cr_assert_str_eq(outcome.peer, "b");
     baton_offer_destroy(made);
-    end(&thinker);
+    test_child_end(&thinker);
     baton_descriptor_release(memory);
     baton_worker_destroy(a);
     baton_worker_destroy(b);
@@ -173,26 +123,27 @@ Test(failures, a_consumer_that_is_killed_is_replaced)
 Test(failures, a_consumer_that_is_stopped_is_fenced_and_ends_expired)
 {
     baton_test_nats *server = server_or_skip();
-    child thinker = start(consumer_that_thinks, test_nats_url(server));
-    cr_assert_eq(hear(&thinker), 's');
+    test_child thinker = test_child_start(consumer_that_thinks, test_nats_url(server));
+    cr_assert_eq(test_child_hear(&thinker), 's');
     baton_worker *a = test_worker("a", test_nats_url(server), NULL);
     baton_worker *b = test_worker("b", test_nats_url(server), NULL);
     baton_descriptor *memory = test_memory(3000000, seed);
     baton_offer *made = NULL;
-    cr_assert_eq(test_offer(a, "pool", memory, OPTIONS(APPLICATION, .lease_ms = 500), &made), BATON_OK);
-    cr_assert_eq(hear(&thinker), 'r');
+    cr_assert_eq(test_offer(a, "pool", memory, OPTIONS(APPLICATION, .lease_ms = 500), &made),
+                 BATON_OK);
+    cr_assert_eq(test_child_hear(&thinker), 'r');
     serve_here(b);
     unsigned long begin = test_now_ms();
-    (void)kill(thinker.pid, SIGSTOP);
+    test_child_signal(&thinker, SIGSTOP);
     baton_outcome outcome = BATON_OUTCOME_INIT;
     cr_assert_eq(baton_offer_wait(made, 20000, &outcome), BATON_OK, "%s", baton_error_text());
     cr_assert_lt(test_now_ms() - begin, 5000);
     cr_assert_eq(outcome.attempts, 2);
     cr_assert_str_eq(outcome.peer, "b");
-    (void)kill(thinker.pid, SIGCONT);
-    cr_assert_eq(hear(&thinker), 'x'); /* never a false success */
+    test_child_signal(&thinker, SIGCONT);
+    cr_assert_eq(test_child_hear(&thinker), 'x'); /* never a false success */
     baton_offer_destroy(made);
-    end(&thinker);
+    test_child_end(&thinker);
     baton_descriptor_release(memory);
     baton_worker_destroy(a);
     baton_worker_destroy(b);
@@ -202,24 +153,25 @@ Test(failures, a_consumer_that_is_stopped_is_fenced_and_ends_expired)
 Test(failures, the_last_attempt_ends_it_with_its_reason)
 {
     baton_test_nats *server = server_or_skip();
-    child thinker = start(consumer_that_thinks, test_nats_url(server));
-    cr_assert_eq(hear(&thinker), 's');
+    test_child thinker = test_child_start(consumer_that_thinks, test_nats_url(server));
+    cr_assert_eq(test_child_hear(&thinker), 's');
     baton_worker *a = test_worker("a", test_nats_url(server), NULL);
     baton_descriptor *memory = test_memory(1000, seed);
     baton_offer *made = NULL;
-    cr_assert_eq(test_offer(a, "pool", memory, OPTIONS(APPLICATION, .attempts = 1, .lease_ms = 1000),
-                            &made),
-                 BATON_OK);
-    cr_assert_eq(hear(&thinker), 'r');
-    (void)kill(thinker.pid, SIGKILL);
+    cr_assert_eq(
+        test_offer(a, "pool", memory, OPTIONS(APPLICATION, .attempts = 1, .lease_ms = 1000), &made),
+        BATON_OK);
+    cr_assert_eq(test_child_hear(&thinker), 'r');
+    test_child_signal(&thinker, SIGKILL);
     baton_outcome outcome = BATON_OUTCOME_INIT;
     baton_status status = baton_offer_wait(made, 20000, &outcome);
-    cr_assert(status == BATON_ERR_PEER_LOST || status == BATON_ERR_EXPIRED, "%s", baton_error_text());
+    cr_assert(status == BATON_ERR_PEER_LOST || status == BATON_ERR_EXPIRED, "%s",
+              baton_error_text());
     cr_assert_eq(outcome.attempts, 1);
     cr_assert_eq(outcome.status, BATON_OPERATION_ERRORED);
     cr_assert_not_null(strstr(outcome.text, "attempt 1 of at most 1"));
     baton_offer_destroy(made);
-    end(&thinker);
+    test_child_end(&thinker);
     baton_descriptor_release(memory);
     baton_worker_destroy(a);
     test_nats_stop(server);
@@ -227,38 +179,39 @@ Test(failures, the_last_attempt_ends_it_with_its_reason)
 
 static void origin_that_offers(const char *url)
 {
-    baton_worker *worker = open_worker("origin", url);
+    baton_worker *worker = test_child_worker("origin", url);
     baton_descriptor *memory = test_memory(3000000, seed);
     baton_offer *made = NULL;
-    if (test_offer(worker, "pool", memory, OPTIONS(APPLICATION, .nobody = BATON_ABSENCE_WAIT), &made) !=
-        BATON_OK) {
+    if (test_offer(worker, "pool", memory, OPTIONS(APPLICATION, .nobody = BATON_ABSENCE_WAIT),
+                   &made) != BATON_OK) {
         abort();
     }
-    say('s');
+    test_child_say('s');
     (void)pause();
 }
 
 Test(failures, an_origin_that_is_killed_ends_the_hand_off)
 {
     baton_test_nats *server = server_or_skip();
-    child origin = start(origin_that_offers, test_nats_url(server));
-    cr_assert_eq(hear(&origin), 's');
+    test_child origin = test_child_start(origin_that_offers, test_nats_url(server));
+    cr_assert_eq(test_child_hear(&origin), 's');
     baton_worker *b = test_worker("b", test_nats_url(server), NULL);
     baton_service *service = NULL;
     baton_handoff *handoff = NULL;
     cr_assert_eq(baton_worker_serve(b, "pool", NULL, NULL, NULL, &service), BATON_OK);
     cr_assert_eq(baton_service_next(service, 5000, &handoff), BATON_OK, "%s", baton_error_text());
     cr_assert_eq(baton_handoff_transfer(handoff, NULL, 0), BATON_OK, "%s", baton_error_text());
-    (void)kill(origin.pid, SIGKILL);
+    test_child_signal(&origin, SIGKILL);
     baton_status status = baton_handoff_wait(handoff, 10000, NULL);
-    cr_assert(status == BATON_ERR_PEER_LOST || status == BATON_ERR_EXPIRED, "%s", baton_error_text());
+    cr_assert(status == BATON_ERR_PEER_LOST || status == BATON_ERR_EXPIRED, "%s",
+              baton_error_text());
     baton_descriptor *local = NULL;
     cr_assert_eq(baton_handoff_local(handoff, 0, &local), BATON_OK);
     cr_assert(test_memory_is(local, seed)); /* its own again */
     baton_descriptor_release(local);
     cr_assert_eq(baton_handoff_ack(handoff, NULL), BATON_ERR_WRONG_STATE);
     baton_handoff_destroy(handoff);
-    end(&origin);
+    test_child_end(&origin);
     baton_worker_destroy(b);
     test_nats_stop(server);
 }
@@ -266,9 +219,9 @@ Test(failures, an_origin_that_is_killed_ends_the_hand_off)
 Test(failures, one_of_two_workers_is_stopped_from_the_start_and_nothing_is_lost)
 {
     baton_test_nats *server = server_or_skip();
-    child stopped = start(consumer_that_takes, test_nats_url(server));
-    cr_assert_eq(hear(&stopped), 's');
-    (void)kill(stopped.pid, SIGSTOP);
+    test_child stopped = test_child_start(consumer_that_takes, test_nats_url(server));
+    cr_assert_eq(test_child_hear(&stopped), 's');
+    test_child_signal(&stopped, SIGSTOP);
     baton_worker *a = test_worker("a", test_nats_url(server), NULL);
     baton_worker *b = test_worker("b", test_nats_url(server), NULL);
     serve_here(b);
@@ -276,18 +229,19 @@ Test(failures, one_of_two_workers_is_stopped_from_the_start_and_nothing_is_lost)
     enum { MANY = 20 };
     baton_offer *made[MANY];
     for (int i = 0; i < MANY; i++) {
-        cr_assert_eq(test_offer(a, "pool", memory, OPTIONS(APPLICATION, .claim_ms = 50, .attempts = 1),
-                                &made[i]),
+        cr_assert_eq(test_offer(a, "pool", memory,
+                                OPTIONS(APPLICATION, .claim_ms = 50, .attempts = 1), &made[i]),
                      BATON_OK);
     }
     for (int i = 0; i < MANY; i++) {
         baton_outcome outcome = BATON_OUTCOME_INIT;
-        cr_assert_eq(baton_offer_wait(made[i], 20000, &outcome), BATON_OK, "%s", baton_error_text());
+        cr_assert_eq(baton_offer_wait(made[i], 20000, &outcome), BATON_OK, "%s",
+                     baton_error_text());
         cr_assert_eq(outcome.attempts, 1);
         cr_assert_str_eq(outcome.peer, "b");
         baton_offer_destroy(made[i]);
     }
-    end(&stopped);
+    test_child_end(&stopped);
     baton_descriptor_release(memory);
     baton_worker_destroy(a);
     baton_worker_destroy(b);
@@ -299,20 +253,20 @@ static void write_and_think(baton_handoff *handoff, void *context)
     (void)context;
     baton_descriptor *local = test_memory((size_t)baton_handoff_size(handoff), 77);
     if (baton_handoff_send(handoff, local) == BATON_OK) {
-        say('r');
-        say(baton_handoff_wait(handoff, 30000, NULL) == BATON_OK ? 'k' : 'x');
+        test_child_say('r');
+        test_child_say(baton_handoff_wait(handoff, 30000, NULL) == BATON_OK ? 'k' : 'x');
     }
     baton_descriptor_release(local);
 }
 
 static void consumer_that_writes(const char *url)
 {
-    baton_worker *worker = open_worker("writer", url);
+    baton_worker *worker = test_child_worker("writer", url);
     if (baton_worker_serve(worker, "pool", NULL, write_and_think, NULL, NULL) != BATON_OK) {
         abort();
     }
     test_sleep_ms(50);
-    say('s');
+    test_child_say('s');
     (void)pause();
 }
 
@@ -325,24 +279,25 @@ static void write_here(baton_handoff *handoff, void *context)
 Test(failures, a_writable_goes_out_again_and_holds_what_the_last_writer_wrote)
 {
     baton_test_nats *server = server_or_skip();
-    child writer = start(consumer_that_writes, test_nats_url(server));
-    cr_assert_eq(hear(&writer), 's');
+    test_child writer = test_child_start(consumer_that_writes, test_nats_url(server));
+    cr_assert_eq(test_child_hear(&writer), 's');
     baton_worker *a = test_worker("a", test_nats_url(server), NULL);
     baton_worker *b = test_worker("b", test_nats_url(server), NULL);
     baton_descriptor *memory = test_memory(3000000, 1);
     baton_descriptor *right = test_memory(3000000, seed);
     baton_offer *made = NULL;
-    cr_assert_eq(baton_offer_writable(a, "pool", &memory, 1, OPTIONS(APPLICATION), &made), BATON_OK);
-    cr_assert_eq(hear(&writer), 'r');
+    cr_assert_eq(baton_offer_writable(a, "pool", &memory, 1, OPTIONS(APPLICATION), &made),
+                 BATON_OK);
+    cr_assert_eq(test_child_hear(&writer), 'r');
     cr_assert_eq(baton_worker_serve(b, "pool", NULL, write_here, right, NULL), BATON_OK);
     test_sleep_ms(50);
-    (void)kill(writer.pid, SIGKILL);
+    test_child_signal(&writer, SIGKILL);
     baton_outcome outcome = BATON_OUTCOME_INIT;
     cr_assert_eq(baton_offer_wait(made, 20000, &outcome), BATON_OK, "%s", baton_error_text());
     cr_assert_eq(outcome.attempts, 2);
     cr_assert(test_memory_is(memory, seed));
     baton_offer_destroy(made);
-    end(&writer);
+    test_child_end(&writer);
     baton_descriptor_release(memory);
     baton_worker_destroy(a);
     baton_worker_destroy(b);

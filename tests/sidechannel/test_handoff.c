@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The consumer's side: what a handoff shows, what can be done with it, and how services hand it out. */
+/* The consumer's side: what a handoff shows, what can be done with it, and how services hand it
+ * out. */
 #include <baton/baton.h>
 
 #include "support/raw_nats.h"
@@ -8,8 +9,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OPTIONS(...) &(baton_offer_options){BATON_OFFER_DEFAULTS, __VA_ARGS__}
-#define SERVE(...) &(baton_serve_options){BATON_SERVE_DEFAULTS, __VA_ARGS__}
+#define OPTIONS(...)                      \
+    &(baton_offer_options)                \
+    {                                     \
+        BATON_OFFER_DEFAULTS, __VA_ARGS__ \
+    }
+#define SERVE(...)                        \
+    &(baton_serve_options)                \
+    {                                     \
+        BATON_SERVE_DEFAULTS, __VA_ARGS__ \
+    }
 #define APPLICATION .acknowledge = BATON_ACKNOWLEDGE_APPLICATION
 
 static unsigned char seed = 3;
@@ -55,11 +64,11 @@ Test(handoff, shows_what_is_offered)
     test_pair_start(&pair);
     baton_service *service = serve(pair.b, "pool", NULL, NULL, NULL);
     float values[6] = {0};
-    baton_tensor tensor = {.type_code = 2, .type_bits = 32, .type_lanes = 1, .dimensions = 2,
-                           .shape = {2, 3}};
+    baton_tensor tensor = {
+        .type_code = 2, .type_bits = 32, .type_lanes = 1, .dimensions = 2, .shape = {2, 3}};
     baton_descriptor *both[2] = {NULL, test_memory(100, seed)};
-    cr_assert_eq(baton_descriptor_from_tensor(values, sizeof(values), BATON_DEVICE_HOST, &tensor, NULL,
-                                              NULL, &both[0]),
+    cr_assert_eq(baton_descriptor_from_tensor(values, sizeof(values), BATON_DEVICE_HOST, &tensor,
+                                              NULL, NULL, &both[0]),
                  BATON_OK);
     static const char trace[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     baton_offer *made = NULL;

@@ -38,7 +38,7 @@ Test(nats_link, connects_and_says_so)
     baton_test_nats *server = start_server(NULL);
     bench *self = start_bench(server);
     cr_assert(baton__nats_link_is_connected(bench_link(self)));
-    cr_assert_eq(bench_max_payload(self), 1024 * 1024);
+    cr_assert_eq(bench_max_payload(self), 1048576);
     cr_assert_eq(bench_get(self).disconnected, 0);
     bench_stop(self, 100);
     test_nats_stop(server);

@@ -8,8 +8,16 @@
 #include <pthread.h>
 #include <string.h>
 
-#define OPTIONS(...) &(baton_offer_options){BATON_OFFER_DEFAULTS, __VA_ARGS__}
-#define SERVE(...) &(baton_serve_options){BATON_SERVE_DEFAULTS, __VA_ARGS__}
+#define OPTIONS(...)                      \
+    &(baton_offer_options)                \
+    {                                     \
+        BATON_OFFER_DEFAULTS, __VA_ARGS__ \
+    }
+#define SERVE(...)                        \
+    &(baton_serve_options)                \
+    {                                     \
+        BATON_SERVE_DEFAULTS, __VA_ARGS__ \
+    }
 
 static baton_offer *const untouched = (baton_offer *)(void *)&(max_align_t){0};
 static unsigned char seed = 3;
@@ -26,7 +34,8 @@ static baton_offer *offer(baton_worker *worker, const char *to, baton_descriptor
                           const baton_offer_options *options)
 {
     baton_offer *made = NULL;
-    cr_assert_eq(test_offer(worker, to, memory, options, &made), BATON_OK, "%s", baton_error_text());
+    cr_assert_eq(test_offer(worker, to, memory, options, &made), BATON_OK, "%s",
+                 baton_error_text());
     return made;
 }
 
@@ -491,13 +500,13 @@ Test(offer, may_be_destroyed_in_its_callback)
     test_pair_stop(&pair);
 }
 
-#define REFUSED(expected, worker, to, descriptors, count, options)                                 \
-    do {                                                                                           \
-        baton_offer *refused = untouched;                                                          \
-        cr_assert_eq(baton_offer_readable(worker, to, descriptors, count, options, &refused),      \
-                     expected);                                                                    \
-        cr_assert_eq(refused, untouched);                                                          \
-        cr_assert_str_neq(baton_error_text(), "");                                                 \
+#define REFUSED(expected, worker, to, descriptors, count, options)                            \
+    do {                                                                                      \
+        baton_offer *refused = untouched;                                                     \
+        cr_assert_eq(baton_offer_readable(worker, to, descriptors, count, options, &refused), \
+                     expected);                                                               \
+        cr_assert_eq(refused, untouched);                                                     \
+        cr_assert_str_neq(baton_error_text(), "");                                            \
     } while (0)
 
 Test(offer, arguments_that_are_not_valid_are_refused)
@@ -523,7 +532,8 @@ Test(offer, arguments_that_are_not_valid_are_refused)
     REFUSED(BATON_ERR_INVALID_ARGUMENT, a, "pool", &memory, 1, OPTIONS(.target = (baton_target)2));
     REFUSED(BATON_ERR_INVALID_ARGUMENT, a, "pool", &memory, 1, OPTIONS(.user_json = "{"));
     REFUSED(BATON_ERR_INVALID_ARGUMENT, a, "pool", &memory, 1, OPTIONS(.traceparent = "a\r\nb: c"));
-    cr_assert_eq(baton_offer_readable(a, "pool", &memory, 1, NULL, NULL), BATON_ERR_INVALID_ARGUMENT);
+    cr_assert_eq(baton_offer_readable(a, "pool", &memory, 1, NULL, NULL),
+                 BATON_ERR_INVALID_ARGUMENT);
     cr_assert_eq(baton_offer_wait(NULL, 0, NULL), BATON_ERR_INVALID_ARGUMENT);
     cr_assert_eq(baton_offer_cancel(NULL), BATON_ERR_INVALID_ARGUMENT);
     cr_assert_eq(baton_offer_close(NULL, 0), BATON_ERR_INVALID_ARGUMENT);

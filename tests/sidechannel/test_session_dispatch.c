@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages that lie: all of them are refused and counted, and none ends an offer, a handoff or a process. */
+/* Messages that lie: all of them are refused and counted, and none ends an offer, a handoff or a
+ * process. */
 #include <baton/baton.h>
 
 #include "support/raw_nats.h"
@@ -9,7 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTIONS(...) &(baton_offer_options){BATON_OFFER_DEFAULTS, __VA_ARGS__}
+#define OPTIONS(...)                      \
+    &(baton_offer_options)                \
+    {                                     \
+        BATON_OFFER_DEFAULTS, __VA_ARGS__ \
+    }
 #define KEY "00112233445566778899aabbccddeeff"
 
 /* A hand-off that waits for the application's word, and somebody who listens in. */
@@ -28,14 +33,16 @@ static void begin(scene *self)
 {
     test_pair_start(&self->pair);
     test_raw_connect(&self->raw, test_nats_port(self->pair.server));
-    cr_assert_eq(baton_worker_serve(self->pair.b, "pool", NULL, NULL, NULL, &self->service), BATON_OK);
+    cr_assert_eq(baton_worker_serve(self->pair.b, "pool", NULL, NULL, NULL, &self->service),
+                 BATON_OK);
     test_sleep_ms(50);
     self->memory = test_memory(1000, 3);
     cr_assert_eq(test_offer(self->pair.a, "pool", self->memory,
                             OPTIONS(.acknowledge = BATON_ACKNOWLEDGE_APPLICATION), &self->offer),
                  BATON_OK);
     cr_assert_eq(baton_service_next(self->service, 5000, &self->handoff), BATON_OK);
-    cr_assert_eq(baton_handoff_transfer(self->handoff, NULL, 0), BATON_OK, "%s", baton_error_text());
+    cr_assert_eq(baton_handoff_transfer(self->handoff, NULL, 0), BATON_OK, "%s",
+                 baton_error_text());
     baton_uuid id = baton_offer_id(self->offer);
     baton_uuid_print(&id, self->id);
 }
@@ -64,11 +71,11 @@ static const char *message(scene *self, const char *type, unsigned attempt, cons
     return self->text;
 }
 
-#define REFUSED(worker, counter, subject, data)                                                    \
-    do {                                                                                           \
-        uint64_t before = test_stats(worker).counter;                                              \
-        test_raw_publish(&self.raw, subject, data);                                                \
-        TEST_WAIT_FOR(test_stats(worker).counter == before + 1);                                   \
+#define REFUSED(worker, counter, subject, data)                  \
+    do {                                                         \
+        uint64_t before = test_stats(worker).counter;            \
+        test_raw_publish(&self.raw, subject, data);              \
+        TEST_WAIT_FOR(test_stats(worker).counter == before + 1); \
     } while (0)
 
 Test(session_dispatch, what_is_not_a_message_is_refused)
@@ -82,13 +89,13 @@ Test(session_dispatch, what_is_not_a_message_is_refused)
     REFUSED(a, refused_malformed, "baton.v1.done.a.b", "{\"v\":1}");
     REFUSED(a, refused_malformed, "baton.v1.done.a.b", "[]");
     REFUSED(a, refused_version, "baton.v1.done.a.b", "{\"v\":2,\"type\":\"done\"}");
-    REFUSED(a, refused_type, "baton.v1.done.a.b",
-            message(&self, "unheard_of", 1, "a", "b", ""));
+    REFUSED(a, refused_type, "baton.v1.done.a.b", message(&self, "unheard_of", 1, "a", "b", ""));
     REFUSED(a, refused_type, "baton.v1.done.a.b", message(&self, "commit", 1, "a", "b", ""));
     REFUSED(b, refused_type, "baton.v1.to.b.a", message(&self, "done", 1, "a", "b", ""));
     REFUSED(b, refused_type, "baton.v1.offer.pool.a",
             message(&self, "cancel", 1, "a", "b", ",\"reason\":\"ERR_CANCELLED\""));
-    REFUSED(b, refused_malformed, "baton.v1.offer.pool.a", message(&self, "offer", 1, "a", "b", ""));
+    REFUSED(b, refused_malformed, "baton.v1.offer.pool.a",
+            message(&self, "offer", 1, "a", "b", ""));
     end(&self);
 }
 
@@ -96,10 +103,14 @@ Test(session_dispatch, what_is_not_of_its_sender_is_refused)
 {
     scene self = {0};
     begin(&self);
-    REFUSED(self.pair.a, refused_sender, "baton.v1.done.a.c", message(&self, "done", 1, "a", "b", ""));
-    REFUSED(self.pair.a, refused_sender, "baton.v1.done.a.b", message(&self, "done", 1, "c", "b", ""));
-    REFUSED(self.pair.b, refused_sender, "baton.v1.to.b.c", message(&self, "commit", 1, "a", "b", ""));
-    REFUSED(self.pair.b, refused_sender, "baton.v1.to.b.a", message(&self, "commit", 1, "a", "c", ""));
+    REFUSED(self.pair.a, refused_sender, "baton.v1.done.a.c",
+            message(&self, "done", 1, "a", "b", ""));
+    REFUSED(self.pair.a, refused_sender, "baton.v1.done.a.b",
+            message(&self, "done", 1, "c", "b", ""));
+    REFUSED(self.pair.b, refused_sender, "baton.v1.to.b.c",
+            message(&self, "commit", 1, "a", "b", ""));
+    REFUSED(self.pair.b, refused_sender, "baton.v1.to.b.a",
+            message(&self, "commit", 1, "a", "c", ""));
     end(&self);
 }
 
@@ -161,7 +172,8 @@ Test(session_dispatch, a_stale_offer_is_refused)
     uint64_t late = test_stats(self.pair.b).refused_late;
     uint64_t malformed = test_stats(self.pair.b).refused_malformed;
     test_raw_publish(&self.raw, "baton.v1.offer.pool.a", heard.data);
-    TEST_WAIT_FOR(test_stats(self.pair.b).refused_late + test_stats(self.pair.b).refused_malformed ==
+    TEST_WAIT_FOR(test_stats(self.pair.b).refused_late +
+                      test_stats(self.pair.b).refused_malformed ==
                   late + malformed + 1);
     baton_offer_destroy(other);
     test_raw_free(&heard);

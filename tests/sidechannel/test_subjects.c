@@ -87,8 +87,8 @@ Test(subjects, parses_nothing_else)
                                           "a.b.event.worker.sender",
                                           "a.c.offer.pool.sender",
                                           "a.bb.offer.pool.sender",
-                                          "a.b.to." NAME_63 "x.sender",
-                                          "a.b.to.worker." NAME_63 "x",
+                                          ("a.b.to." NAME_63 "x.sender"),
+                                          ("a.b.to.worker." NAME_63 "x"),
                                           "x.a.b.offer.pool.sender"};
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         baton__subject untouched;

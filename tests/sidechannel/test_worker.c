@@ -8,10 +8,22 @@
 #include <poll.h>
 #include <string.h>
 
-#define OPTIONS(...) &(baton_offer_options){BATON_OFFER_DEFAULTS, __VA_ARGS__}
-#define SERVE(...) &(baton_serve_options){BATON_SERVE_DEFAULTS, __VA_ARGS__}
+#define OPTIONS(...)                      \
+    &(baton_offer_options)                \
+    {                                     \
+        BATON_OFFER_DEFAULTS, __VA_ARGS__ \
+    }
+#define SERVE(...)                        \
+    &(baton_serve_options)                \
+    {                                     \
+        BATON_SERVE_DEFAULTS, __VA_ARGS__ \
+    }
 #define APPLICATION .acknowledge = BATON_ACKNOWLEDGE_APPLICATION
-#define WORKER(...) &(baton_worker_options){BATON_WORKER_DEFAULTS, __VA_ARGS__}
+#define WORKER(...)                        \
+    &(baton_worker_options)                \
+    {                                      \
+        BATON_WORKER_DEFAULTS, __VA_ARGS__ \
+    }
 
 static unsigned char seed = 3;
 static baton_worker *const untouched = (baton_worker *)(void *)&seed;
@@ -19,8 +31,8 @@ static baton_worker *const untouched = (baton_worker *)(void *)&seed;
 static void serve(baton_worker *worker, const baton_serve_options *options,
                   baton_handoff_fn callback, void *context, baton_service **service_out)
 {
-    cr_assert_eq(baton_worker_serve(worker, "pool", options, callback, context, service_out), BATON_OK,
-                 "%s", baton_error_text());
+    cr_assert_eq(baton_worker_serve(worker, "pool", options, callback, context, service_out),
+                 BATON_OK, "%s", baton_error_text());
 }
 
 static baton_offer *offer(baton_worker *worker, baton_descriptor *memory,
@@ -42,18 +54,25 @@ static void expect(baton_offer *made, baton_status expected)
 
 Test(worker, options_that_are_not_valid_are_refused)
 {
-    static const char long_name[] = "0123456789012345678901234567890123456789012345678901234567890123";
+    static const char long_name[] =
+        "0123456789012345678901234567890123456789012345678901234567890123";
     baton_worker *worker = untouched;
     const baton_worker_options *wrong[] = {
-        WORKER(.name = ""),          WORKER(.name = "a.b"),      WORKER(.name = long_name),
-        WORKER(.prefix = NULL),      WORKER(.prefix = "a..b"),   WORKER(.prefix = "a.>"),
-        WORKER(.json_max = 0),       WORKER(.json_max = 65537),  WORKER(.struct_size = 0),
+        WORKER(.name = ""),
+        WORKER(.name = "a.b"),
+        WORKER(.name = long_name),
+        WORKER(.prefix = NULL),
+        WORKER(.prefix = "a..b"),
+        WORKER(.prefix = "a.>"),
+        WORKER(.json_max = 0),
+        WORKER(.json_max = 65537),
+        WORKER(.struct_size = 0),
         WORKER(.nats = &(baton_nats_options){BATON_NATS_DEFAULTS, .url = "http://a b"}),
         WORKER(.nats = &(baton_nats_options){BATON_NATS_DEFAULTS, .credentials_file = "/nowhere"}),
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        cr_assert_eq(baton_worker_create(wrong[i], &worker), BATON_ERR_INVALID_ARGUMENT, "case %zu: %s", i,
-                     baton_error_text());
+        cr_assert_eq(baton_worker_create(wrong[i], &worker), BATON_ERR_INVALID_ARGUMENT,
+                     "case %zu: %s", i, baton_error_text());
         cr_assert_eq(worker, untouched);
     }
     cr_assert_eq(baton_worker_create(NULL, NULL), BATON_ERR_INVALID_ARGUMENT);
@@ -72,10 +91,10 @@ Test(worker, without_a_server_create_says_so)
     cr_assert_lt(test_now_ms() - start, 4000);
     baton_connector_options by_application = {BATON_CONNECTOR_DEFAULTS,
                                               .progress = BATON_PROGRESS_APPLICATION};
-    cr_assert_eq(baton_worker_create(WORKER(.nats = &nats, .connect_wait_ms = 200,
-                                            .connector = &by_application),
-                                     &worker),
-                 BATON_ERR_NATS_DISCONNECTED);
+    cr_assert_eq(
+        baton_worker_create(
+            WORKER(.nats = &nats, .connect_wait_ms = 200, .connector = &by_application), &worker),
+        BATON_ERR_NATS_DISCONNECTED);
     cr_assert_eq(worker, untouched);
 }
 
@@ -276,7 +295,8 @@ Test(worker, the_application_drives_progress)
         baton_offer *made = offer(a, memory, counted);
         unsigned long end = test_now_ms() + 5000;
         while (complete <= i && test_now_ms() < end) {
-            struct pollfd both[2] = {{.fd = fds[0], .events = POLLIN}, {.fd = fds[1], .events = POLLIN}};
+            struct pollfd both[2] = {{.fd = fds[0], .events = POLLIN},
+                                     {.fd = fds[1], .events = POLLIN}};
             if (baton_worker_progress(a) + baton_worker_progress(b) == 0) {
                 (void)poll(both, 2, 100);
             }
@@ -337,7 +357,8 @@ Test(worker, events_tell_the_life_of_each_hand_off)
     test_raw_message heard;
     test_raw_connect(&raw, test_nats_port(server));
     test_raw_subscribe(&raw, "other.prefix.event.*", NULL);
-    baton_worker_options options = {BATON_WORKER_DEFAULTS, .prefix = "other.prefix", .events = true};
+    baton_worker_options options = {BATON_WORKER_DEFAULTS, .prefix = "other.prefix",
+                                    .events = true};
     baton_worker *a = test_worker("a", test_nats_url(server), &options);
     baton_worker *b = test_worker("b", test_nats_url(server), &options);
     serve(b, NULL, test_take, &seed, NULL);
@@ -379,7 +400,8 @@ Test(worker, a_server_that_restarts_costs_nothing)
     TEST_WAIT_FOR(test_stats(pair.b).messages_held == 1);
     baton_offer *refused = NULL;
     cr_assert_eq(test_offer(pair.a, "pool", memory, NULL, &refused), BATON_ERR_NATS_DISCONNECTED);
-    /* What waits is offered once there is a server again, though its workers may come back later. */
+    /* What waits is offered once there is a server again, though its workers may come back later.
+     */
     baton_offer *waiting = offer(pair.a, memory, OPTIONS(.offline = BATON_ABSENCE_WAIT));
     uint64_t received = test_stats(pair.a).messages_received;
     test_nats_restart(pair.server);
@@ -413,4 +435,49 @@ Test(worker, many_offers_at_once_all_complete)
     cr_assert_eq(test_stats(pair.b).handoffs_complete, MANY);
     baton_descriptor_release(memory);
     test_pair_stop(&pair);
+}
+
+/* The set of sidechannel/README.md: "a" offers to the pool, "b" serves it. */
+static const char permissions[] =
+    "authorization { users: [\n"
+    "  { user: a, password: p, permissions: {\n"
+    "    publish: [\"baton.v1.offer.pool.a\", \"baton.v1.to.*.a\", \"baton.v1.done.*.a\"],\n"
+    "    subscribe: [\"baton.v1.to.a.*\", \"baton.v1.done.a.*\", \"_INBOX_a.>\"] } }\n"
+    "  { user: b, password: p, permissions: {\n"
+    "    publish: [\"baton.v1.to.*.b\", \"baton.v1.done.*.b\"],\n"
+    "    subscribe: [\"baton.v1.to.b.*\", \"baton.v1.done.b.*\", \"_INBOX_b.>\",\n"
+    "      \"baton.v1.offer.pool.* pool\"] } }\n"
+    "] }\n";
+
+static baton_worker *permitted_worker(const char *name, const char *url)
+{
+    baton_nats_options nats = {BATON_NATS_DEFAULTS, .url = url, .user = name, .password = "p"};
+    baton_worker_options options = {BATON_WORKER_DEFAULTS, .nats = &nats};
+    options.connect_wait_ms = 10000;
+    return test_worker(name, url, &options);
+}
+
+Test(worker, the_published_permissions_suffice_and_denials_end_offers)
+{
+    if (!test_nats_available()) {
+        cr_skip_test("there is no nats-server");
+    }
+    baton_test_nats *server = test_nats_start(permissions);
+    baton_worker *a = permitted_worker("a", test_nats_url(server));
+    baton_worker *b = permitted_worker("b", test_nats_url(server));
+    serve(b, NULL, test_take, &seed, NULL);
+    test_sleep_ms(50);
+    baton_descriptor *memory = test_memory(1000, seed);
+    expect(offer(a, memory, OPTIONS(APPLICATION)), BATON_OK);
+    baton_offer *made = NULL;
+    cr_assert_eq(test_offer(a, "elsewhere", memory, OPTIONS(.nobody = BATON_ABSENCE_WAIT), &made),
+                 BATON_OK);
+    expect(made, BATON_ERR_NATS_DENIED);
+    cr_assert_eq(test_offer(b, "pool", memory, NULL, &made), BATON_OK);
+    expect(made, BATON_ERR_NATS_DENIED);
+    TEST_WAIT_FOR(test_stats(a).messages_received == 1);
+    baton_descriptor_release(memory);
+    baton_worker_destroy(a);
+    baton_worker_destroy(b);
+    test_nats_stop(server);
 }

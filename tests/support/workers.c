@@ -95,7 +95,8 @@ void test_take(baton_handoff *handoff, void *context)
     baton_descriptor_release(data);
     cr_assert(is_right);
     if (baton_handoff_acknowledge(handoff) == BATON_ACKNOWLEDGE_APPLICATION) {
-        cr_assert_eq(baton_handoff_ack(handoff, "{\"ok\":true}"), BATON_OK, "%s", baton_error_text());
+        cr_assert_eq(baton_handoff_ack(handoff, "{\"ok\":true}"), BATON_OK, "%s",
+                     baton_error_text());
     }
 }
 

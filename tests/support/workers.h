@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Workers for tests of the side channel: an origin "a" and a consumer "b" in one process, on a server of their own. */
+/* Workers for tests of the side channel: an origin "a" and a consumer "b" in one process, on a
+ * server of their own. */
 #ifndef BATON_TEST_WORKERS_H
 #define BATON_TEST_WORKERS_H
 
@@ -31,20 +32,20 @@ baton_descriptor *test_memory(size_t size, unsigned char seed);
 bool test_memory_is(const baton_descriptor *descriptor, unsigned char seed);
 
 /* Waits up to two seconds for the condition; a line that says so if it does not come. */
-#define TEST_WAIT_FOR(condition)                                                                   \
-    do {                                                                                           \
-        for (int wait_for_ms = 0; wait_for_ms < 5000 && !(condition); wait_for_ms++) {             \
-            test_sleep_ms(1);                                                                      \
-        }                                                                                          \
-        cr_assert(condition, "did not come: %s", #condition);                                      \
+#define TEST_WAIT_FOR(condition)                                                       \
+    do {                                                                               \
+        for (int wait_for_ms = 0; wait_for_ms < 5000 && !(condition); wait_for_ms++) { \
+            test_sleep_ms(1);                                                          \
+        }                                                                              \
+        cr_assert(condition, "did not come: %s", #condition);                          \
     } while (0)
 void test_sleep_ms(unsigned time_ms);
 unsigned long test_now_ms(void);
 
 baton_worker_stats test_stats(const baton_worker *worker);
 
-/* A callback that receives into memory of baton's, checks that it has the bytes of seed (context: unsigned char *),
- * and acknowledges with {"ok":true} where that is asked for. */
+/* A callback that receives into memory of baton's, checks that it has the bytes of seed (context:
+ * unsigned char *), and acknowledges with {"ok":true} where that is asked for. */
 void test_take(baton_handoff *handoff, void *context);
 
 /* One offer from its creation to its end. */

@@ -199,6 +199,10 @@ void baton__active_finish(baton_operation *op)
     if (op->completion == BATON_COMPLETION_ACK && !op->a.answered) {
         return; /* the application has the word */
     }
+    if (!op->a.final && op->lease_ms != 0 && baton__now(op->connector) >= op->a.lease_until_ns) {
+        baton__active_stop(op, BATON_ERR_EXPIRED, 0); /* the passive side may have given it up: no false success */
+        return;
+    }
     send_answer(op);
     if (op->completion == BATON_COMPLETION_BYTES && op->kind == BATON_OPERATION_READ) {
         baton__operation_end(op, BATON_OK, 0);

@@ -65,7 +65,6 @@ static void on_grant(baton_operation *op, const baton__frame *frame, const baton
         return;
     }
     bool answered_before = op->a.final;
-    bool was_final = op->a.final;
     op->a.attached = true;
     op->a.token = frame->key;
     op->a.ack_key = frame->aux;
@@ -83,10 +82,9 @@ static void on_grant(baton_operation *op, const baton__frame *frame, const baton
     if (payload->size != 0) {
         incoming_chunk(op, 0, payload);
     }
+    baton__active_pump(op); /* also chunks that were lost after MOVED */
     if (answered_before) {
         baton__active_finish(op); /* the answer to the last one was lost with its session */
-    } else {
-        baton__active_pump(op);
     }
 }
 

@@ -112,16 +112,49 @@ static bool open_frame(baton_connector *connector, const baton__frame *frame, co
     return true;
 }
 
+static baton__peer *peer_of_out_session(baton_connector *connector, const baton_uuid *session)
+{
+    baton__peer *peer;
+    baton__peer *next;
+    HASH_ITER(by_instance, connector->by_instance, peer, next)
+    {
+        if (baton__peer_is_up(peer) && baton_uuid_equal(&peer->out_session, session)) {
+            return peer;
+        }
+    }
+    return NULL;
+}
+
+/* A grant for an operation that ended before it came, its FAIL having been too early or lost. */
+static void give_back(baton_connector *connector, const baton__frame *grant)
+{
+    baton__peer *peer = peer_of_out_session(connector, &grant->session);
+    if (peer != NULL) {
+        baton__frame fail = {.type = BATON__FRAME_FAIL,
+                             .session = grant->session,
+                             .operation = grant->operation,
+                             .key = grant->key,
+                             .nonce = grant->nonce,
+                             .c = baton__reason_pack(BATON_ERR_CANCELLED)};
+        (void)baton__send_control(peer, &fail, NULL, 0);
+    }
+}
+
 static void to_active(baton_connector *connector, const baton__frame *frame, const baton__payload *payload)
 {
     baton_operation *op;
     HASH_FIND(a.by_nonce, connector->by_nonce, &frame->nonce, sizeof(baton_key), op);
     if (op == NULL) {
         BATON__COUNT(connector, refused_operation);
+        if (frame->type == BATON__FRAME_GRANT) {
+            give_back(connector, frame);
+        }
         return;
     }
+    /* A session that is being closed begins nothing any more; how the passive side ended stays true. */
+    bool begins = frame->type == BATON__FRAME_GRANT || frame->type == BATON__FRAME_DATA;
     if (op->peer == NULL || !baton_uuid_equal(&op->peer->out_session, &frame->session) ||
-        !baton_uuid_equal(&op->id, &frame->operation)) {
+        !baton_uuid_equal(&op->id, &frame->operation) || (begins && !baton__peer_is_up(op->peer))) {
         BATON__COUNT(connector, refused_session);
         return;
     }
@@ -132,17 +165,13 @@ static void to_active(baton_connector *connector, const baton__frame *frame, con
 /* The other side has closed its end of a session that we began. */
 static void on_reset(baton_connector *connector, const baton__frame *frame)
 {
-    baton__peer *peer;
-    baton__peer *next;
-    HASH_ITER(by_instance, connector->by_instance, peer, next)
-    {
-        if (peer->endpoint != NULL && baton_uuid_equal(&peer->out_session, &frame->session)) {
-            baton__peer_heard(peer);
-            baton__peer_reset(peer);
-            return;
-        }
+    baton__peer *peer = peer_of_out_session(connector, &frame->session);
+    if (peer == NULL) {
+        BATON__COUNT(connector, refused_session);
+        return;
     }
-    BATON__COUNT(connector, refused_session);
+    baton__peer_heard(peer);
+    baton__peer_reset(peer);
 }
 
 static bool payload_fits(const baton__frame *frame, const baton__payload *payload)

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fuzzes the JSON form of metadata. What is accepted must print, and that must parse to the same
+ * value and print the same again.
+ *
+ * The first byte of the input says what the rest is: a text, or, as hardly an input would get past
+ * the checksum of the block otherwise, the part of a text that goes before a good block.
+ */
+#include "support/metadata_sample.h"
+
+#include "base64.h"
+#include <baton/metadata_json.h>
+#include <stdlib.h>
+
+/* The name is libFuzzer's. NOLINTNEXTLINE(readability-identifier-naming) */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool is_right)
+{
+    if (!is_right) {
+        abort();
+    }
+}
+
+static char *print(const baton_metadata *metadata)
+{
+    char *text = NULL;
+    check(baton_metadata_to_json(metadata, &text) == BATON_OK);
+    return text;
+}
+
+static void try(const char *text, size_t size)
+{
+    baton_metadata *metadata = NULL;
+    baton_metadata *again = NULL;
+    baton_status status = baton_metadata_from_json(text, size, &metadata);
+    /* The scanner must leave nothing for cJSON to stumble over: that would look like a lack of
+     * memory. */
+    check(status != BATON_ERR_OUT_OF_MEMORY && status != BATON_ERR_INVALID_ARGUMENT);
+    if (status != BATON_OK) {
+        check(metadata == NULL);
+        return;
+    }
+    char *printed = print(metadata);
+    check(baton_metadata_from_json(printed, strlen(printed), &again) == BATON_OK);
+    char *reprinted = print(again);
+    check(strcmp(printed, reprinted) == 0);
+    free(printed);
+    free(reprinted);
+    baton_metadata_destroy(metadata);
+    baton_metadata_destroy(again);
+}
+
+/* The input, a good block, and the end of the object. */
+static void try_with_block(const uint8_t *data, size_t size)
+{
+    static const char form[] = ",\"ucx_metadata\":\"b64:";
+    uint8_t block[SAMPLE_BUFFER_SIZE];
+    size_t block_size = sample_encoded_block(block);
+    size_t length = baton__base64_length(block_size);
+    char *text = malloc(size + sizeof(form) + length + 2);
+    check(text != NULL);
+    memcpy(text, data, size);
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
+    memcpy(text + size, form, sizeof(form) - 1);
+    baton__base64_print(text + size + sizeof(form) - 1, block, block_size);
+    memcpy(text + size + sizeof(form) - 1 + length, "\"}", 2);
+    try(text, size + sizeof(form) - 1 + length + 2);
+    free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0) {
+        return 0;
+    }
+    if ((data[0] & 1) != 0) {
+        try_with_block(data + 1, size - 1);
+        return 0;
+    }
+    char *copy = malloc(size); /* of its exact size, for AddressSanitizer */
+    check(copy != NULL);
+    memcpy(copy, data + 1, size - 1);
+    try(copy, size - 1);
+    free(copy);
+    return 0;
+}
