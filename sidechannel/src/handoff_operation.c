@@ -21,7 +21,8 @@ static void on_granted(baton_handoff *handoff, baton_operation *operation)
     }
     handoff->granted = true;
     baton_loop_timer_stop(handoff->session->loop, &handoff->repeat_timer);
-    baton__record_grant(&handoff->record, handoff->message.origin, handoff->key.attempt);
+    baton__record_grant(&handoff->record, handoff->message.origin, handoff->key.attempt,
+                        handoff->operation);
     baton__session_event(handoff->session, "handoff", &handoff->key.id, handoff->key.attempt,
                          "GRANTED", BATON_OK);
 }

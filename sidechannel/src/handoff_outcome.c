@@ -186,6 +186,7 @@ void baton__handoff_over(baton_operation *operation, void *context)
         report.status = BATON_OPERATION_ERRORED;
         report.reason = baton_operation_reason(operation);
     }
+    baton__record_rest(&handoff->record);
     handoff->operation = NULL;
     if (!handoff->abandoned) {
         tell_origin(handoff, &report);

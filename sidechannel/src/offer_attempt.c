@@ -73,7 +73,7 @@ static void on_granted(baton_offer *offer)
     }
     offer->grants = offer->attempt;
     (void)snprintf(offer->consumer, sizeof(offer->consumer), "%s", report.peer);
-    baton__record_grant(&offer->record, offer->consumer, offer->grants);
+    baton__record_grant(&offer->record, offer->consumer, offer->grants, offer->operation);
     if (offer->state != BATON__OFFER_ENDING) {
         baton__offer_enter(offer, BATON__OFFER_GRANTED);
         baton__session_event(offer->session, "offer", &offer->id, offer->attempt, "GRANTED",

@@ -245,6 +245,7 @@ void baton__offer_attempt_over(baton_operation *operation, void *context)
     }
     remember(offer, &report);
     baton_offer *held = baton__offer_acquire(offer);
+    baton__record_rest(&offer->record);
     offer->operation = NULL;
     baton_metadata_destroy(offer->metadata);
     offer->metadata = NULL;

@@ -44,14 +44,23 @@ static const char *keep(baton__record *record, const char *text)
     return kept->text;
 }
 
-void baton__record_grant(baton__record *record, const char *peer, uint32_t attempts)
+void baton__record_grant(baton__record *record, const char *peer, uint32_t attempts,
+                         const baton_operation *running)
 {
     (void)pthread_mutex_lock(&record->lock);
     if (!record->is_over) {
         record->now.status = BATON_OPERATION_IN_PROGRESS;
         record->now.attempts = attempts;
         record->now.peer = keep(record, peer);
+        record->running = running;
     }
+    (void)pthread_mutex_unlock(&record->lock);
+}
+
+void baton__record_rest(baton__record *record)
+{
+    (void)pthread_mutex_lock(&record->lock);
+    record->running = NULL;
     (void)pthread_mutex_unlock(&record->lock);
 }
 
@@ -59,6 +68,7 @@ void baton__record_end(baton__record *record, const baton_outcome *outcome)
 {
     (void)pthread_mutex_lock(&record->lock);
     baton_outcome *now = &record->now;
+    record->running = NULL;
     now->status = outcome->status;
     now->reason = outcome->reason;
     now->native_code = outcome->native_code;
@@ -88,6 +98,12 @@ static baton_outcome snapshot(const baton__record *record)
     pthread_mutex_t *lock = (pthread_mutex_t *)&record->lock;
     (void)pthread_mutex_lock(lock);
     baton_outcome now = record->now;
+    baton_operation_report report = {.struct_size = sizeof(report)};
+    if (!record->is_over && record->running != NULL &&
+        baton_operation_get_report(record->running, &report) == BATON_OK) {
+        now.bytes = report.bytes_moved;
+        now.path = report.path;
+    }
     (void)pthread_mutex_unlock(lock);
     return now;
 }

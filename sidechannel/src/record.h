@@ -16,6 +16,7 @@ typedef struct baton__record {
     pthread_mutex_t lock; /* of what follows, and of what the embedding object puts under it */
     baton_outcome now;
     baton__record_text *texts;
+    const baton_operation *running; /* of the attempt that moves bytes; NULL if none */
     bool is_over;       /* written under the lock, read without */
     baton__event ended; /* set after the completion callback has run */
 } baton__record;
@@ -24,8 +25,11 @@ typedef struct baton__record {
 baton_status baton__record_init(baton__record *record);
 void baton__record_fini(baton__record *record);
 
-/* Owner: a peer has it. */
-void baton__record_grant(baton__record *record, const char *peer, uint32_t attempts);
+/* Owner: a peer has it. running: says how many bytes have moved so far, until baton__record_rest. */
+void baton__record_grant(baton__record *record, const char *peer, uint32_t attempts,
+                         const baton_operation *running);
+/* Owner, before the operation is destroyed. */
+void baton__record_rest(baton__record *record);
 
 /* Owner: the end. Everything but status and reason may be left out (NULL, 0): it then stays as it
  * was. Strings are copied; where memory lacks they are "". Does not set `ended`. */
