@@ -144,8 +144,11 @@ static inline bool pair_is_right(const handed *h)
     return true;
 }
 
+/* Both are over: closing one that is not would wait for time that stands still. */
 static inline void pair_end(handed *h)
 {
+    cr_assert(baton_operation_is_over(h->active));
+    cr_assert(baton_operation_is_over(h->passive));
     baton_operation_destroy(h->active);
     baton_operation_destroy(h->passive);
     pair_pump();

@@ -488,6 +488,8 @@ Test(protocol, the_origin_takes_done_fail_and_renew_from_another_channel)
     cr_assert_not(baton_operation_is_over(h.passive));
     cr_assert_eq(settle(h.passive, ORIGIN, BATON_SETTLE_COMMIT, &keys.ack_key), BATON_ERR_WRONG_STATE);
     cr_assert_eq(settle(h.passive, ORIGIN, BATON_SETTLE_DONE, &keys.ack_key), BATON_OK);
+    fake_plan(BATON__FRAME_MOVED, FAKE_DELIVER, 0);
+    pair_advance_ms(102);
     pair_expect(&h, BATON_OK, BATON_OK);
     pair_end(&h);
     pair_begin(&h, false, 1, 8 * CHUNK, BATON_COMPLETION_COMMIT, 0);
@@ -495,7 +497,9 @@ Test(protocol, the_origin_takes_done_fail_and_renew_from_another_channel)
     pair_pump();
     cr_assert_eq(baton_operation_settle_keys(h.passive, &keys), BATON_OK);
     cr_assert_eq(settle(h.passive, ORIGIN, BATON_SETTLE_FAIL, &keys.ack_key), BATON_OK);
+    pair_advance_ms(101); /* what it had on its way is cut off */
     cr_assert_eq(baton_operation_reason(h.passive), BATON_ERR_PEER_CANCELLED);
+    pair_advance_ms(30001);
     pair_end(&h);
 }
 
