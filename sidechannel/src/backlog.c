@@ -7,7 +7,7 @@
 
 void baton__backlog_drop(baton__backlog *backlog, baton__backlog_item *item)
 {
-    DL_DELETE(backlog->first, item);
+    DL_DELETE(backlog->first, item); /* NOLINT(clang-analyzer-core.NullDereference) */
     backlog->count--;
     backlog->bytes -= item->size;
     free(item->text);

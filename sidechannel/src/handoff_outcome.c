@@ -72,7 +72,7 @@ static void end_fetching(baton_handoff *handoff, bool is_complete)
 static void leave_tables(baton_handoff *handoff)
 {
     baton__session *session = handoff->session;
-    HASH_DEL(session->handoffs, handoff);
+    baton__session_remove_handoff(session, handoff);
     (void)baton__counter_subtract(&session->counters.handoffs_live);
     (void)pthread_mutex_lock(&handoff->record.lock);
     bool ends_place = baton__handoff_ends_place(handoff);

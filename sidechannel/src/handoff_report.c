@@ -76,16 +76,15 @@ void baton__handoff_report(baton_handoff *handoff, bool at_once)
     }
     handoff->is_reporting = true;
     (void)baton__handoff_acquire(handoff);
-    DL_APPEND2(session->reports, handoff, report_prev, report_next);
+    baton__session_add_report(session, handoff);
 }
 
 void baton__handoffs_report(baton_timer *timer)
 {
     baton__session *session =
         (baton__session *)((char *)timer - offsetof(baton__session, report_timer));
-    while (session->reports != NULL) {
-        baton_handoff *handoff = session->reports;
-        DL_DELETE2(session->reports, handoff, report_prev, report_next);
+    baton_handoff *handoff;
+    while ((handoff = baton__session_take_report(session)) != NULL) {
         handoff->is_reporting = false;
         if (!handoff->was_reported) {
             send_record(handoff);
@@ -216,9 +215,8 @@ static void settle(baton_handoff *handoff, const baton__message *message)
 
 void baton__handoffs_message(baton__session *session, const baton__message *message)
 {
-    baton__attempt_key key = baton__attempt_key_make(&message->id, message->attempt);
-    baton_handoff *handoff = NULL;
-    HASH_FIND(hh, session->handoffs, &key, sizeof(key), handoff);
+    baton_handoff *handoff =
+        baton__session_find_handoff(session, &message->id, message->attempt);
     if (handoff != NULL) {
         settle(handoff, message);
     } else if (baton__recent_find(&session->served, &message->id, message->attempt) == NULL) {

@@ -2,7 +2,6 @@
 #include "nats_link_settings.h"
 
 #include "base/error.h"
-#include "nkey.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +49,7 @@ static bool copy_strings(baton__nats_settings *settings, const char *name,
            copy_string(options->password, &settings->password) &&
            copy_string(options->token, &settings->token) &&
            copy_string(options->nkey_seed_file, &settings->nkey_seed_file) &&
+           copy_string(options->nkey_public_key, &settings->nkey_public_key) &&
            copy_string(options->credentials_file, &settings->credentials_file) &&
            copy_string(options->tls_ca_file, &settings->tls_ca_file) &&
            copy_string(options->tls_certificate_file, &settings->tls_certificate_file) &&
@@ -93,6 +93,11 @@ static baton_status check(const char *name, const baton_nats_options *options)
     if ((options->tls_certificate_file == NULL) != (options->tls_key_file == NULL)) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT,
                            "NATS options: a TLS certificate and its key go together");
+    }
+    if ((options->nkey_seed_file == NULL) != (options->nkey_public_key == NULL) ||
+        (options->nkey_public_key != NULL && options->nkey_public_key[0] != 'U')) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT,
+                           "NATS options: an NKey seed file and its public key (\"U...\") go together");
     }
     if (options->nkey_seed_file != NULL && options->credentials_file != NULL) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT,
@@ -160,6 +165,7 @@ void baton__nats_settings_fini(baton__nats_settings *settings)
     free_secret(settings->password);
     free_secret(settings->token);
     free(settings->nkey_seed_file);
+    free(settings->nkey_public_key);
     free(settings->credentials_file);
     free(settings->tls_ca_file);
     free(settings->tls_certificate_file);
@@ -168,8 +174,7 @@ void baton__nats_settings_fini(baton__nats_settings *settings)
     *settings = (baton__nats_settings){0};
 }
 
-static natsStatus set_identity(const baton__nats_settings *settings, natsOptions *options,
-                               const char *nkey)
+static natsStatus set_identity(const baton__nats_settings *settings, natsOptions *options)
 {
     natsStatus status = NATS_OK;
     if (settings->user != NULL || settings->password != NULL) {
@@ -179,7 +184,8 @@ static natsStatus set_identity(const baton__nats_settings *settings, natsOptions
         status = natsOptions_SetToken(options, settings->token);
     }
     if (status == NATS_OK && settings->nkey_seed_file != NULL) {
-        status = natsOptions_SetNKeyFromSeed(options, nkey, settings->nkey_seed_file);
+        status = natsOptions_SetNKeyFromSeed(options, settings->nkey_public_key,
+                                             settings->nkey_seed_file);
     }
     if (status == NATS_OK && settings->credentials_file != NULL) {
         status = natsOptions_SetUserCredentialsFromFiles(options, settings->credentials_file, NULL);
@@ -237,13 +243,6 @@ baton_status baton__nats_settings_options(const baton__nats_settings *settings,
                                           const baton__nats_server *server,
                                           natsOptions **options_out)
 {
-    char nkey[BATON__NKEY_TEXT_SIZE];
-    if (settings->nkey_seed_file != NULL) {
-        baton_status status = baton__nkey_public_of_file(settings->nkey_seed_file, nkey);
-        if (status != BATON_OK) {
-            return status;
-        }
-    }
     natsOptions *options = NULL;
     natsStatus status = natsOptions_Create(&options);
     if (status == NATS_OK) {
@@ -253,7 +252,7 @@ baton_status baton__nats_settings_options(const baton__nats_settings *settings,
         status = set_manners(settings, options);
     }
     if (status == NATS_OK) {
-        status = set_identity(settings, options, nkey);
+        status = set_identity(settings, options);
     }
     if (status == NATS_OK && (settings->tls || server->tls)) {
         status = set_tls(settings, server, options);

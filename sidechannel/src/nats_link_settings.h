@@ -14,6 +14,7 @@ typedef struct baton__nats_settings {
     char *password;
     char *token;
     char *nkey_seed_file;
+    char *nkey_public_key;
     char *credentials_file;
     bool tls;
     char *tls_ca_file;

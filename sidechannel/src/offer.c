@@ -244,7 +244,7 @@ static bool copy_contents(baton_offer *offer, baton_descriptor *const *descripto
     if (!copy_text(&offer->options.traceparent)) {
         return false;
     }
-    offer->descriptors = calloc(count, sizeof(*offer->descriptors));
+    offer->descriptors = calloc(count, sizeof(baton_descriptor *));
     if (offer->descriptors == NULL) {
         return false;
     }

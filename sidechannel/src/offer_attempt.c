@@ -136,8 +136,7 @@ void baton__offer_start(baton_offer *offer)
 {
     baton__session *session = offer->session;
     offer->timer.fire = on_timer;
-    HASH_ADD(hh, session->offers, id, sizeof(offer->id), offer);
-    if (offer->hh.tbl == NULL) {
+    if (!baton__session_add_offer(session, offer)) {
         baton__offer_end_now(offer, BATON_OPERATION_ERRORED, BATON_ERR_OUT_OF_MEMORY);
         return;
     }

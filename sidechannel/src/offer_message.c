@@ -139,8 +139,7 @@ void baton__offers_message(baton__session *session, const baton__message *messag
 {
     bool is_refusal =
         message->type == BATON__MESSAGE_BUSY || message->type == BATON__MESSAGE_REJECT;
-    baton_offer *offer = NULL;
-    HASH_FIND(hh, session->offers, &message->id, sizeof(message->id), offer);
+    baton_offer *offer = baton__session_find_offer(session, &message->id);
     bool is_live = offer != NULL && offer->attempt == message->attempt && offer->operation != NULL;
     if (is_live && is_refusal) {
         on_refusal(offer, message);
@@ -165,11 +164,10 @@ void baton__offers_message(baton__session *session, const baton__message *messag
 void baton__offers_unheard(baton__session *session, const char *token)
 {
     baton_uuid id;
-    baton_offer *offer = NULL;
     if (baton_uuid_parse(token, &id) != BATON_OK) {
         return;
     }
-    HASH_FIND(hh, session->offers, &id, sizeof(id), offer);
+    baton_offer *offer = baton__session_find_offer(session, &id);
     if (offer == NULL || offer->state != BATON__OFFER_OFFERED) {
         return;
     }

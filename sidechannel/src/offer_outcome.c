@@ -80,6 +80,7 @@ static void finish(baton_offer *offer, baton_outcome *outcome)
     outcome->peer = offer->consumer[0] != '\0' ? offer->consumer : NULL;
     baton__offer_enter(offer, state_of(outcome->status));
     baton__record_end(&offer->record, outcome);
+    outcome->text = NULL; /* it is on this function's stack */
     (void)baton__counter_add(outcome->status == BATON_OPERATION_COMPLETE
                                  ? &session->counters.offers_complete
                                  : &session->counters.offers_failed);
@@ -87,7 +88,7 @@ static void finish(baton_offer *offer, baton_outcome *outcome)
                          baton__offer_state_name(offer->state), outcome->reason);
     bool in_table = offer->hh.tbl != NULL;
     if (in_table) {
-        HASH_DEL(session->offers, offer);
+        baton__session_remove_offer(session, offer);
         (void)baton__counter_subtract(&session->counters.offers_live);
     }
     release_contents(offer);

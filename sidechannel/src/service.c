@@ -141,7 +141,7 @@ static void join_session(void *context)
         service->is_subscribed = self->status == BATON_OK;
     }
     if (self->status == BATON_OK) {
-        DL_APPEND(session->services, service);
+        baton__session_add_service(session, service);
         service->in_session = true;
         (void)baton__service_acquire(service); /* the session's */
     }
@@ -178,7 +178,7 @@ void baton__service_leave(baton_service *service)
 {
     if (service->in_session) {
         service->in_session = false;
-        DL_DELETE(service->session->services, service);
+        baton__session_remove_service(service->session, service);
         baton__service_release(service);
     }
 }

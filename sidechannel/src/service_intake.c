@@ -28,9 +28,7 @@ static void refuse_duplicate(baton__session *session, const baton__message *offe
 /* True if the attempt is here, or was. */
 static bool is_duplicate(baton__session *session, const baton__message *offer)
 {
-    baton__attempt_key key = baton__attempt_key_make(&offer->id, offer->attempt);
-    baton_handoff *handoff = NULL;
-    HASH_FIND(hh, session->handoffs, &key, sizeof(key), handoff);
+    baton_handoff *handoff = baton__session_find_handoff(session, &offer->id, offer->attempt);
     if (handoff != NULL) {
         if (strcmp(handoff->message.origin, offer->origin) == 0) {
             uint64_t ttl_ns = baton__session_now_ns(session) + offer->ttl_ms * BATON__NS_PER_MS;
@@ -116,8 +114,7 @@ static void take_in(baton__session *session, baton_service *service, baton__mess
         baton__service_free_place(service);
         return;
     }
-    HASH_ADD(hh, session->handoffs, key, sizeof(handoff->key), handoff);
-    if (handoff->hh.tbl == NULL) {
+    if (!baton__session_add_handoff(session, handoff)) {
         BATON__ERROR("worker %s: no memory for a handoff", session->name);
         baton__service_free_place(service);
         baton__handoff_release(handoff);

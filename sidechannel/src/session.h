@@ -123,6 +123,23 @@ uint64_t baton__session_now_ns(const baton__session *session);
 /* Sets `drained` if it is so. */
 void baton__session_check_drained(baton__session *session);
 
+/* session_tables.c */
+
+/* False without memory. */
+bool baton__session_add_offer(baton__session *session, baton_offer *offer);
+void baton__session_remove_offer(baton__session *session, baton_offer *offer);
+/* NULL if it is not there; so for handoffs. */
+baton_offer *baton__session_find_offer(const baton__session *session, const baton_uuid *id);
+bool baton__session_add_handoff(baton__session *session, baton_handoff *handoff);
+void baton__session_remove_handoff(baton__session *session, baton_handoff *handoff);
+baton_handoff *baton__session_find_handoff(const baton__session *session, const baton_uuid *id,
+                                           uint32_t attempt);
+/* Acknowledgements of record that are due together; take returns NULL when there are no more. */
+void baton__session_add_report(baton__session *session, baton_handoff *handoff);
+baton_handoff *baton__session_take_report(baton__session *session);
+void baton__session_add_service(baton__session *session, baton_service *service);
+void baton__session_remove_service(baton__session *session, baton_service *service);
+
 /* session_link.c */
 
 /* Not on the owner: opens the link and subscribes. Errors: as baton__nats_link_create. */

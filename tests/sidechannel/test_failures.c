@@ -104,7 +104,9 @@ Test(failures, a_consumer_that_is_killed_is_replaced)
     baton_worker *b = test_worker("b", test_nats_url(server), NULL);
     baton_descriptor *memory = test_memory(3000000, seed);
     baton_offer *made = NULL;
-    cr_assert_eq(test_offer(a, "pool", memory, OPTIONS(APPLICATION), &made), BATON_OK);
+    cr_assert_eq(test_offer(a, "pool", memory,
+                            OPTIONS(APPLICATION, .lease_ms = 1000, .claim_ms = 50), &made),
+                 BATON_OK);
     cr_assert_eq(test_child_hear(&thinker), 'r');
     serve_here(b);
     test_child_signal(&thinker, SIGKILL);
@@ -129,15 +131,14 @@ Test(failures, a_consumer_that_is_stopped_is_fenced_and_ends_expired)
     baton_worker *b = test_worker("b", test_nats_url(server), NULL);
     baton_descriptor *memory = test_memory(3000000, seed);
     baton_offer *made = NULL;
-    cr_assert_eq(test_offer(a, "pool", memory, OPTIONS(APPLICATION, .lease_ms = 500), &made),
-                 BATON_OK);
+    cr_assert_eq(
+        test_offer(a, "pool", memory, OPTIONS(APPLICATION, .lease_ms = 500, .claim_ms = 50), &made),
+        BATON_OK);
     cr_assert_eq(test_child_hear(&thinker), 'r');
     serve_here(b);
-    unsigned long begin = test_now_ms();
     test_child_signal(&thinker, SIGSTOP);
     baton_outcome outcome = BATON_OUTCOME_INIT;
     cr_assert_eq(baton_offer_wait(made, 20000, &outcome), BATON_OK, "%s", baton_error_text());
-    cr_assert_lt(test_now_ms() - begin, 5000);
     cr_assert_eq(outcome.attempts, 2);
     cr_assert_str_eq(outcome.peer, "b");
     test_child_signal(&thinker, SIGCONT);
@@ -182,7 +183,8 @@ static void origin_that_offers(const char *url)
     baton_worker *worker = test_child_worker("origin", url);
     baton_descriptor *memory = test_memory(3000000, seed);
     baton_offer *made = NULL;
-    if (test_offer(worker, "pool", memory, OPTIONS(APPLICATION, .nobody = BATON_ABSENCE_WAIT),
+    if (test_offer(worker, "pool", memory,
+                   OPTIONS(APPLICATION, .nobody = BATON_ABSENCE_WAIT, .lease_ms = 1000),
                    &made) != BATON_OK) {
         abort();
     }
@@ -286,8 +288,9 @@ Test(failures, a_writable_goes_out_again_and_holds_what_the_last_writer_wrote)
     baton_descriptor *memory = test_memory(3000000, 1);
     baton_descriptor *right = test_memory(3000000, seed);
     baton_offer *made = NULL;
-    cr_assert_eq(baton_offer_writable(a, "pool", &memory, 1, OPTIONS(APPLICATION), &made),
-                 BATON_OK);
+    cr_assert_eq(
+        baton_offer_writable(a, "pool", &memory, 1, OPTIONS(APPLICATION, .lease_ms = 1000), &made),
+        BATON_OK);
     cr_assert_eq(test_child_hear(&writer), 'r');
     cr_assert_eq(baton_worker_serve(b, "pool", NULL, write_here, right, NULL), BATON_OK);
     test_sleep_ms(50);

@@ -344,7 +344,7 @@ Test(nats_link, refuses_options_that_do_not_go_together)
     options.credentials_file = "/dev/null";
     refuses(&options);
     options = (baton_nats_options)BATON_NATS_OPTIONS_INIT;
-    options.nkey_seed_file = "/dev/null"; /* no seed in it */
+    options.nkey_seed_file = "/dev/null"; /* and no public key */
     refuses(&options);
     options = (baton_nats_options)BATON_NATS_OPTIONS_INIT;
     options.credentials_file = "/nowhere/at/all";

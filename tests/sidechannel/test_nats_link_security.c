@@ -14,6 +14,7 @@
 /* A pair from the documentation of NATS. */
 #define SEED       "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY"
 #define PUBLIC_KEY "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4"
+#define OTHER_PUBLIC_KEY "UAZZYBIN4MVNA5ZPCJNRMUXJIFUZW34F3HTPC7HG4AEL7HAIYW5IUPNB"
 
 enum { PATH_SIZE = 512 };
 
@@ -135,11 +136,12 @@ Test(nats_link_security, nkey)
     baton_nats_options options = options_for(server);
     char path[PATH_SIZE];
     is_refused(&options, BENCH_WAIT_MS, BATON_ERR_NATS_AUTHENTICATION);
-    write_file(path, server, "me.nk", "# a comment\n  " SEED "\n" PUBLIC_KEY "\n");
+    write_file(path, server, "me.nk", SEED "\n");
     options.nkey_seed_file = path;
+    options.nkey_public_key = PUBLIC_KEY;
     works(&options);
-    write_file(path, server, "me.nk", SEED);
-    works(&options);
+    options.nkey_public_key = OTHER_PUBLIC_KEY;
+    is_refused(&options, BENCH_WAIT_MS, BATON_ERR_NATS_AUTHENTICATION);
     test_nats_stop(server);
 }
 

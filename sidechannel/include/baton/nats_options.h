@@ -20,8 +20,10 @@ typedef struct baton_nats_options {
     const char *user;
     const char *password;
     const char *token;
-    /** File with an NKey seed ("SU..."). */
+    /** File with an NKey seed ("SU..."), and the public key that belongs to it ("U...", as the server's
+     *  configuration has it; `nk -inkey FILE -pubout` prints it). They go together. */
     const char *nkey_seed_file;
+    const char *nkey_public_key;
     /** Credentials file (JWT and seed). */
     const char *credentials_file;
     /** TLS. Also on when a URL begins with tls:// or one of the files below is given. */
@@ -42,7 +44,7 @@ typedef struct baton_nats_options {
     .reconnect_wait_ms = 100, .ping_interval_ms = 5000
 #define BATON_NATS_OPTIONS_INIT                                                                    \
     {                                                                                              \
-        sizeof(baton_nats_options), 0, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, 2000, 100, 5000           \
+        sizeof(baton_nats_options), 0, 0, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, 2000, 100, 5000           \
     }
 
 #ifdef __cplusplus

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A connector in the test and one in a process of its own, over the transports that a case is run
+ * with. */
+#ifndef BATON_TEST_PROCESS_CASE_H
+#define BATON_TEST_PROCESS_CASE_H
+
+#include "core/metadata.h"
+#include "support/pattern.h"
+#include "support/peer_process.h"
+
+#include <baton/sdk.h>
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+
+enum { MIB = 1024 * 1024, LARGE = 256 * MIB, SOON_MS = 20000 };
+
+static baton_connector *connector;
+static peer_process peer;
+
+static inline void case_begin(const char *tls)
+{
+    if (tls == NULL) {
+        (void)unsetenv("UCX_TLS");
+    } else {
+        (void)setenv("UCX_TLS", tls, 1);
+    }
+    peer_start(&peer, "sdk_peer", NULL);
+    baton_connector_options options = BATON_CONNECTOR_OPTIONS_INIT;
+    options.name = "test";
+    cr_assert_eq(baton_connector_create(&options, &connector), BATON_OK, "%s", baton_error_text());
+}
+
+static inline void case_end(void)
+{
+    baton_connector_destroy(connector);
+}
+
+/* One test for each choice of transports. */
+#define PROCESS_CASE(name)        \
+    static void name(void);       \
+    Test(processes_default, name) \
+    {                             \
+        case_begin(NULL);         \
+        name();                   \
+        case_end();               \
+    }                             \
+    Test(processes_tcp, name)     \
+    {                             \
+        case_begin("tcp,self");   \
+        name();                   \
+        case_end();               \
+    }                             \
+    Test(processes_posix, name)   \
+    {                             \
+        case_begin("posix,self"); \
+        name();                   \
+        case_end();               \
+    }                             \
+    static void name(void)
+
+/* An operation of the test's own connector, with its memory. */
+typedef struct own {
+    baton_operation *operation;
+    baton_descriptor *descriptor;
+    unsigned seed;
+} own;
+
+static inline uint8_t *own_memory(const own *o)
+{
+    return baton_descriptor_pointer(o->descriptor);
+}
+
+static inline own own_new(size_t size, unsigned seed, bool fill)
+{
+    own o = {.seed = seed};
+    cr_assert_eq(baton_descriptor_allocate(size, BATON_DEVICE_HOST, &o.descriptor), BATON_OK);
+    if (fill) {
+        pattern_fill(own_memory(&o), size, seed);
+    }
+    return o;
+}
+
+static inline own own_offer(bool readable, size_t size, unsigned seed, uint32_t lease_ms,
+                            baton_completion completion)
+{
+    own o = own_new(size, seed, readable);
+    baton_operation_options options = BATON_OPERATION_OPTIONS_INIT;
+    options.lease_ms = lease_ms;
+    options.completion = completion;
+    baton_status status =
+        readable
+            ? baton_connector_create_readable(connector, &o.descriptor, 1, &options, &o.operation)
+            : baton_connector_create_writable(connector, &o.descriptor, 1, &options, &o.operation);
+    cr_assert_eq(status, BATON_OK);
+    return o;
+}
+
+static inline own own_take(const baton_metadata *metadata, unsigned seed, uint32_t deadline_ms)
+{
+    bool read = baton_metadata_get_kind(metadata) == BATON_METADATA_READABLE;
+    own o = own_new(baton_metadata_total_size(metadata), seed, !read);
+    baton_operation_options options = BATON_OPERATION_OPTIONS_INIT;
+    options.deadline_ms = deadline_ms;
+    baton_status status = read ? baton_connector_begin_read(connector, metadata, &o.descriptor, 1,
+                                                            &options, &o.operation)
+                               : baton_connector_begin_write(connector, metadata, &o.descriptor, 1,
+                                                             &options, &o.operation);
+    cr_assert_eq(status, BATON_OK);
+    return o;
+}
+
+static inline bool own_is_right(const own *o)
+{
+    return pattern_is(own_memory(o), baton_descriptor_size(o->descriptor), o->seed);
+}
+
+static inline baton_status own_wait(const own *o, uint32_t timeout_ms)
+{
+    return baton_operation_wait(o->operation, timeout_ms);
+}
+
+static inline void own_end(own *o)
+{
+    baton_operation_destroy(o->operation);
+    baton_descriptor_release(o->descriptor);
+}
+
+/* The peer takes what is offered here. Its number is the order of its operations. */
+static inline void peer_takes(const own *o, unsigned seed, unsigned deadline_ms)
+{
+    baton_metadata *metadata = NULL;
+    cr_assert_eq(baton_operation_metadata(o->operation, &metadata), BATON_OK);
+    bool read = baton_metadata_get_kind(metadata) == BATON_METADATA_READABLE;
+    peer_take(&peer, read ? "read" : "write", metadata, seed, deadline_ms);
+    baton_metadata_destroy(metadata);
+}
+
+static inline baton_metadata *peer_offers(const char *kind, size_t size, unsigned seed,
+                                          unsigned lease_ms, baton_completion completion)
+{
+    peer_say(&peer, "%s %zu %u %u %d", kind, size, seed, lease_ms, (int)completion);
+    return peer_metadata(peer_line(&peer, "metadata ", SOON_MS));
+}
+
+/* Until some of the bytes have moved, or it is over. */
+static inline void own_await_bytes(const own *o, uint64_t bytes)
+{
+    baton_operation_report report = {.struct_size = sizeof(report)};
+    for (int i = 0; i < 5 * SOON_MS; i++) {
+        cr_assert_eq(baton_operation_get_report(o->operation, &report), BATON_OK);
+        if (report.bytes_moved >= bytes || report.status > BATON_OPERATION_IN_PROGRESS) {
+            return;
+        }
+        (void)poll(NULL, 0, i % 5 == 0 ? 1 : 0);
+    }
+    cr_assert_fail("no byte moves");
+}
+
+/* For as long, nothing writes to the memory. */
+static inline void own_stays_quiet(const own *o, int ms)
+{
+    size_t size = baton_descriptor_size(o->descriptor);
+    uint8_t *copy = malloc(size);
+    cr_assert_not_null(copy);
+    memcpy(copy, own_memory(o), size);
+    (void)poll(NULL, 0, ms);
+    cr_assert_eq(memcmp(copy, own_memory(o), size), 0, "the memory changed after the end");
+    free(copy);
+}
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One side of a hand-off as a process of its own, for tests that kill, stop and cut off processes.
+ * A line on stdin asks, a line on stdout answers:
+ *
+ *   readable SIZE SEED LEASE_MS COMPLETION      -> metadata N HEX
+ *   writable SIZE SEED LEASE_MS COMPLETION      -> metadata N HEX
+ *   read HEX SEED DEADLINE_MS                   -> begun N, or refused STATUS
+ *   write HEX SEED DEADLINE_MS                  -> begun N, or refused STATUS
+ *   cancel N                                    -> cancelled N
+ *   remake                                      -> remade (another connector in the same process)
+ *   quit
+ *
+ * and when operation N is over, unasked: "end N STATUS REASON right|wrong".
+ */
+#include "support/pattern.h"
+
+#include <baton/sdk.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+enum { OPERATIONS_MAX = 4096, LINE = 65536 };
+
+static struct entry {
+    baton_operation *operation;
+    baton_descriptor *descriptor;
+    uint64_t seed;
+} entries[OPERATIONS_MAX];
+static int count;
+static baton_connector *connector;
+static char line[LINE];
+
+static void die(const char *what)
+{
+    (void)fprintf(stderr, "sdk_peer: %s: %s\n", what, baton_error_text());
+    _Exit(3);
+}
+
+static void must(baton_status status, const char *what)
+{
+    if (status != BATON_OK) {
+        die(what);
+    }
+}
+
+static void on_complete(baton_operation *operation, void *context)
+{
+    const struct entry *entry = context;
+    baton_operation_report report = {.struct_size = sizeof(report)};
+    must(baton_operation_get_report(operation, &report), "report");
+    bool right = pattern_is(baton_descriptor_pointer(entry->descriptor),
+                            baton_descriptor_size(entry->descriptor), entry->seed);
+    (void)printf("end %d %s %s %s\n", (int)(entry - entries),
+                 baton_operation_status_name(report.status), baton_status_name(report.reason),
+                 right ? "right" : "wrong");
+    (void)fflush(stdout);
+}
+
+static struct entry *new_entry(size_t size, uint64_t seed, bool fill)
+{
+    if (count == OPERATIONS_MAX) {
+        die("too many operations");
+    }
+    struct entry *entry = &entries[count];
+    must(baton_descriptor_allocate(size, BATON_DEVICE_HOST, &entry->descriptor), "memory");
+    entry->seed = seed;
+    if (fill) {
+        pattern_fill(baton_descriptor_pointer(entry->descriptor), size, seed);
+    }
+    return entry;
+}
+
+static baton_operation_options options_for(struct entry *entry)
+{
+    baton_operation_options options = BATON_OPERATION_OPTIONS_INIT;
+    options.on_complete = on_complete;
+    options.context = entry;
+    return options;
+}
+
+static void offer(const char *arguments, bool readable)
+{
+    size_t size = 0;
+    uint64_t seed = 0;
+    unsigned lease = 0;
+    unsigned completion = 0;
+    if (sscanf(arguments, "%zu %" SCNu64 " %u %u", &size, &seed, &lease, &completion) != 4) {
+        die("bad request");
+    }
+    struct entry *entry = new_entry(size, seed, readable);
+    baton_operation_options options = options_for(entry);
+    options.lease_ms = lease;
+    options.completion = (baton_completion)completion;
+    must(readable ? baton_connector_create_readable(connector, &entry->descriptor, 1, &options,
+                                                    &entry->operation)
+                  : baton_connector_create_writable(connector, &entry->descriptor, 1, &options,
+                                                    &entry->operation),
+         "create");
+    baton_metadata *metadata = NULL;
+    must(baton_operation_metadata(entry->operation, &metadata), "metadata");
+    static uint8_t bytes[LINE / 2];
+    size_t length = 0;
+    must(baton_metadata_encode(metadata, bytes, sizeof(bytes), &length), "encode");
+    baton_metadata_destroy(metadata);
+    (void)printf("metadata %d ", count++);
+    for (size_t i = 0; i < length; i++) {
+        (void)printf("%02x", bytes[i]);
+    }
+    (void)printf("\n");
+}
+
+static baton_metadata *parse(char *hex, char **rest)
+{
+    static uint8_t bytes[LINE / 2];
+    size_t length = 0;
+    unsigned value = 0;
+    for (; sscanf(hex, "%2x", &value) == 1 && *hex != ' '; hex += 2) {
+        bytes[length++] = (uint8_t)value;
+    }
+    *rest = hex;
+    baton_metadata *metadata = NULL;
+    must(baton_metadata_decode(bytes, length, &metadata), "decode");
+    return metadata;
+}
+
+static void take(char *arguments, bool read)
+{
+    char *rest = NULL;
+    uint64_t seed = 0;
+    unsigned deadline = 0;
+    baton_metadata *metadata = parse(arguments, &rest);
+    if (sscanf(rest, "%" SCNu64 " %u", &seed, &deadline) != 2) {
+        die("bad request");
+    }
+    struct entry *entry = new_entry(baton_metadata_total_size(metadata), seed, !read);
+    baton_operation_options options = options_for(entry);
+    options.deadline_ms = deadline;
+    int number = count++;
+    (void)printf("begun %d\n", number);
+    (void)fflush(stdout);
+    must(read ? baton_connector_begin_read(connector, metadata, &entry->descriptor, 1, &options,
+                                           &entry->operation)
+              : baton_connector_begin_write(connector, metadata, &entry->descriptor, 1, &options,
+                                            &entry->operation),
+         "begin");
+    baton_metadata_destroy(metadata);
+}
+
+static void cancel(const char *arguments)
+{
+    int number = atoi(arguments);
+    (void)printf("cancelled %d\n", number);
+    must(baton_operation_cancel(entries[number].operation), "cancel");
+}
+
+static void open_connector(void)
+{
+    baton_connector_options options = BATON_CONNECTOR_OPTIONS_INIT;
+    options.name = "peer";
+    must(baton_connector_create(&options, &connector), "connector");
+}
+
+static bool obey(void)
+{
+    char *arguments = strchr(line, ' ');
+    arguments = arguments == NULL ? line + strlen(line) : arguments + 1;
+    if (strncmp(line, "readable ", 9) == 0 || strncmp(line, "writable ", 9) == 0) {
+        offer(arguments, line[0] == 'r');
+    } else if (strncmp(line, "read ", 5) == 0 || strncmp(line, "write ", 6) == 0) {
+        take(arguments, line[0] == 'r');
+    } else if (strncmp(line, "cancel ", 7) == 0) {
+        cancel(arguments);
+    } else if (strncmp(line, "remake", 6) == 0) {
+        baton_connector_destroy(connector);
+        open_connector();
+        (void)printf("remade\n");
+    } else {
+        return false;
+    }
+    (void)fflush(stdout);
+    return true;
+}
+
+int main(void)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    open_connector();
+    while (fgets(line, sizeof(line), stdin) != NULL && obey()) {
+    }
+    baton_connector_destroy(connector);
+    for (int i = 0; i < count; i++) {
+        baton_operation_destroy(entries[i].operation);
+        baton_descriptor_release(entries[i].descriptor);
+    }
+    return 0;
+}
