@@ -37,10 +37,14 @@ static void print_row(ledger_row *row, int width, uint64_t elapsed_ns, FILE *out
     if (row->count > 0) {
         qsort(row->latencies, row->count, sizeof row->latencies[0], compare_numbers);
     }
-    (void)fprintf(out, "%-*s  %9zu  %10s  %6.2f  %8.2f  %8.2f", width, row->worker, row->count,
-                  bytes, gigabytes_per_second(row->bytes, elapsed_ns),
-                  percentile_ms(row->latencies, row->count, 50),
-                  percentile_ms(row->latencies, row->count, 99));
+    (void)fprintf(out, "%-*s  %9zu  %10s  %6.2f", width, row->worker, row->count, bytes,
+                  gigabytes_per_second(row->bytes, elapsed_ns));
+    if (row->count > 0) {
+        (void)fprintf(out, "  %8.2f  %8.2f", percentile_ms(row->latencies, row->count, 50),
+                      percentile_ms(row->latencies, row->count, 99));
+    } else {
+        (void)fprintf(out, "  %8s  %8s", "-", "-");
+    }
     (void)fprintf(out, "%s%s%s%s\n", row->path[0] != '\0' ? "  " : "", row->path,
                   row->note != NULL ? "  " : "", row->note != NULL ? row->note : "");
 }

@@ -145,6 +145,8 @@ void baton__handoff_free_locals(baton_descriptor **locals, size_t count);
 
 /* handoff_operation.c; owner */
 void baton__handoff_begin(baton_handoff *handoff);
+/* Asks the operation to end. */
+void baton__handoff_stop_operation(baton_handoff *handoff, baton_status reason);
 void baton__handoff_run_decision(baton_task *task);
 void baton__handoff_run_answer(baton_task *task);
 void baton__handoff_run_cancel(baton_task *task);

@@ -159,7 +159,7 @@ static baton_status check_result(const baton_handoff *handoff, const char *resul
     return BATON_OK;
 }
 
-/* Application mode. result: taken on success. */
+/* Application mode. result: taken in any case. */
 static baton_status answer_with(baton_handoff *handoff, baton__answer answer, char *result)
 {
     lock(handoff);
@@ -172,6 +172,7 @@ static baton_status answer_with(baton_handoff *handoff, baton__answer answer, ch
     }
     unlock(handoff);
     if (!is_due) {
+        free(result);
         return baton__fail(BATON_ERR_WRONG_STATE, "handoff: its data is not there, it was "
                                                   "acknowledged or given up before, or it is over");
     }
@@ -201,11 +202,7 @@ static baton_status answer(baton_handoff *handoff, baton__answer answer, const c
     if (result_json != NULL && result == NULL) {
         return baton__fail_memory("a result");
     }
-    status = answer_with(handoff, answer, result);
-    if (status != BATON_OK) {
-        free(result);
-    }
-    return status;
+    return answer_with(handoff, answer, result);
 }
 
 baton_status baton_handoff_ack(baton_handoff *handoff, const char *result_json)

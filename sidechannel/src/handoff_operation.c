@@ -108,6 +108,17 @@ static baton_status begin(baton_handoff *handoff)
                                              handoff->count, &options, &handoff->operation);
 }
 
+void baton__handoff_stop_operation(baton_handoff *handoff, baton_status reason)
+{
+    baton_status status = reason == BATON_ERR_CANCELLED
+                              ? baton_operation_cancel(handoff->operation)
+                              : baton_operation_fail(handoff->operation, reason);
+    if (status != BATON_OK) {
+        BATON__ERROR("worker %s: an operation cannot be ended: %s", handoff->session->name,
+                     baton_status_name(status));
+    }
+}
+
 void baton__handoff_begin(baton_handoff *handoff)
 {
     baton__handoff_enter(handoff, BATON__HANDOFF_OPENING);
@@ -153,23 +164,28 @@ void baton__handoff_run_decision(baton_task *task)
     baton__handoff_release(handoff);
 }
 
+static void give_answer(baton_handoff *handoff)
+{
+    const char *result = handoff->result;
+    size_t size = result != NULL ? strlen(result) : 0;
+    baton_status status = handoff->answer == BATON__ANSWER_ACK
+                              ? baton_operation_ack(handoff->operation, result, size)
+                              : baton_operation_nack(handoff->operation, result, size);
+    if (status != BATON_OK) {
+        BATON__DEBUG("worker %s: an answer came too late: %s", handoff->session->name,
+                     baton_status_name(status));
+        return;
+    }
+    handoff->given = handoff->answer;
+    baton__handoff_enter(handoff, BATON__HANDOFF_ANSWERED);
+    baton__handoff_report(handoff, handoff->silent);
+}
+
 void baton__handoff_run_answer(baton_task *task)
 {
     baton_handoff *handoff = (baton_handoff *)((char *)task - offsetof(baton_handoff, answer_task));
     if (handoff->state == BATON__HANDOFF_MOVED) {
-        const char *result = handoff->result;
-        size_t size = result != NULL ? strlen(result) : 0;
-        baton_status status = handoff->answer == BATON__ANSWER_ACK
-                                  ? baton_operation_ack(handoff->operation, result, size)
-                                  : baton_operation_nack(handoff->operation, result, size);
-        if (status == BATON_OK) {
-            handoff->given = handoff->answer;
-            baton__handoff_enter(handoff, BATON__HANDOFF_ANSWERED);
-            baton__handoff_report(handoff, handoff->silent);
-        } else {
-            BATON__DEBUG("worker %s: an answer came too late: %s", handoff->session->name,
-                         baton_status_name(status));
-        }
+        give_answer(handoff);
     }
     baton__handoff_release(handoff);
 }
@@ -178,8 +194,8 @@ void baton__handoff_run_cancel(baton_task *task)
 {
     baton_handoff *handoff = (baton_handoff *)((char *)task - offsetof(baton_handoff, cancel_task));
     bool runs = handoff->state == BATON__HANDOFF_OPENING || handoff->state == BATON__HANDOFF_MOVED;
-    if (runs && baton_operation_cancel(handoff->operation) != BATON_OK) {
-        BATON__ERROR("worker %s: an operation cannot be cancelled", handoff->session->name);
+    if (runs) {
+        baton__handoff_stop_operation(handoff, BATON_ERR_CANCELLED);
     }
     baton__handoff_release(handoff);
 }

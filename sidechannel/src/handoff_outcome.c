@@ -2,7 +2,6 @@
 /* How a handoff ends, who is told, and what is remembered of it. Owner thread. */
 #include "handoff.h"
 
-#include "base/log.h"
 #include "service.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,21 +216,26 @@ static void abandon(baton_handoff *handoff)
     baton__handoff_finish_now(handoff, BATON_OPERATION_ERRORED, BATON_ERR_UNCONFIRMED);
 }
 
+static void shut_down(baton_handoff *handoff, bool force)
+{
+    bool is_application = handoff->message.acknowledge == BATON_ACKNOWLEDGE_APPLICATION;
+    bool is_answered = handoff->state == BATON__HANDOFF_ANSWERED ||
+                       (handoff->state == BATON__HANDOFF_MOVED && !is_application);
+    if (handoff->state == BATON__HANDOFF_WAITING) {
+        end_waiting(handoff);
+    } else if (is_answered && force) {
+        abandon(handoff);
+    } else if (!is_answered) {
+        baton__handoff_stop_operation(handoff, BATON_ERR_CANCELLED);
+    }
+}
+
 void baton__handoffs_shut_down(baton__session *session, bool force)
 {
     baton_handoff *handoff;
     baton_handoff *next;
     HASH_ITER(hh, session->handoffs, handoff, next)
     {
-        bool is_application = handoff->message.acknowledge == BATON_ACKNOWLEDGE_APPLICATION;
-        bool is_answered = handoff->state == BATON__HANDOFF_ANSWERED ||
-                           (handoff->state == BATON__HANDOFF_MOVED && !is_application);
-        if (handoff->state == BATON__HANDOFF_WAITING) {
-            end_waiting(handoff);
-        } else if (is_answered && force) {
-            abandon(handoff);
-        } else if (!is_answered && baton_operation_cancel(handoff->operation) != BATON_OK) {
-            BATON__ERROR("worker %s: an operation cannot be cancelled", session->name);
-        }
+        shut_down(handoff, force);
     }
 }

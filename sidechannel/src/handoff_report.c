@@ -7,7 +7,6 @@
 #include "handoff.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,9 +133,7 @@ static void on_repeat(baton_timer *timer)
     if (handoff->state == BATON__HANDOFF_WAITING) {
         baton__handoff_finish_now(handoff, BATON_OPERATION_ERRORED, BATON_ERR_DEADLINE);
     } else if (!handoff->granted && handoff->operation != NULL) {
-        if (baton_operation_fail(handoff->operation, BATON_ERR_EXPIRED) != BATON_OK) {
-            BATON__ERROR("worker %s: an operation cannot be ended", handoff->session->name);
-        }
+        baton__handoff_stop_operation(handoff, BATON_ERR_EXPIRED);
     } else if (handoff->silent && handoff->state < BATON__HANDOFF_COMPLETE) {
         repeat(handoff);
         start_repeat(handoff);
@@ -215,8 +212,7 @@ static void settle(baton_handoff *handoff, const baton__message *message)
 
 void baton__handoffs_message(baton__session *session, const baton__message *message)
 {
-    baton_handoff *handoff =
-        baton__session_find_handoff(session, &message->id, message->attempt);
+    baton_handoff *handoff = baton__session_find_handoff(session, &message->id, message->attempt);
     if (handoff != NULL) {
         settle(handoff, message);
     } else if (baton__recent_find(&session->served, &message->id, message->attempt) == NULL) {

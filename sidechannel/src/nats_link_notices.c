@@ -6,7 +6,7 @@
 /* What nats.c's threads have to tell the owner. Best effort: where memory has run out a notice is
  * lost, and the deadline of the operation stands in for it. */
 
-void baton__nats_link_notify(baton__nats_link *link, int kind, const char *text, size_t length)
+void baton__nats_link_notify(baton__nats_link *link, baton__nats_notice_kind kind, const char *text, size_t length)
 {
     baton__nats_notice *notice = malloc(sizeof(*notice) + length + 1);
     if (notice == NULL) {

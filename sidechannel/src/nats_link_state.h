@@ -27,14 +27,16 @@
  * callbacks take the mutex: who holds the mutex never calls nats.c.
  */
 
+typedef enum baton__nats_notice_kind {
+    BATON__NOTICE_UNHEARD,
+    BATON__NOTICE_DENIED_PUBLISH,
+    BATON__NOTICE_DENIED_SUBSCRIBE
+} baton__nats_notice_kind;
+
 /* A 503 or a refusal of the server, on its way to the owner. */
 typedef struct baton__nats_notice {
     struct baton__nats_notice *next;
-    enum {
-        BATON__NOTICE_UNHEARD,
-        BATON__NOTICE_DENIED_PUBLISH,
-        BATON__NOTICE_DENIED_SUBSCRIBE
-    } kind;
+    baton__nats_notice_kind kind;
     char text[]; /* reply token or subject */
 } baton__nats_notice;
 
@@ -98,7 +100,7 @@ void baton__nats_link_release(baton__nats_link *link);
 /* Any thread: has the owner run the task, unless the link is closed. */
 void baton__nats_link_post(baton__nats_link *link, baton__nats_task *task);
 /* Any thread: keeps a notice for the owner; text is copied, length bytes of it. */
-void baton__nats_link_notify(baton__nats_link *link, int kind, const char *text, size_t length);
+void baton__nats_link_notify(baton__nats_link *link, baton__nats_notice_kind kind, const char *text, size_t length);
 /* Owner: runs the callbacks for what was kept. */
 void baton__nats_link_run_notices(baton__nats_link *link);
 void baton__nats_link_drop_notices(baton__nats_link *link);

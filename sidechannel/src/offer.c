@@ -312,7 +312,7 @@ static baton_status submit(baton__session *session, baton_offer *offer)
     }
     if (!baton__session_post(session, &baton__offer_acquire(offer)->start_task)) {
         baton__offer_free_place(offer);
-        baton__offer_release(offer);
+        offer->references = 1; /* nobody else has seen it */
         return baton__fail(BATON_ERR_SHUT_DOWN, "the worker \"%s\" is shutting down",
                            session->name);
     }
@@ -343,7 +343,7 @@ static baton_status create(baton_worker *worker, baton_operation_kind kind, cons
     if (status == BATON_OK) {
         status = make(session, kind, to, descriptors, count, &mine, &offer);
     }
-    if (status != BATON_OK) {
+    if (status != BATON_OK || offer == NULL) {
         return status;
     }
     status = submit(session, offer);

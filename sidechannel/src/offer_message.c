@@ -208,6 +208,16 @@ void baton__offers_connected(baton__session *session)
     }
 }
 
+static void renew(baton_offer *offer)
+{
+    baton_status status = baton_operation_settle(offer->operation, BATON_SETTLE_RENEW,
+                                                 &offer->keys.ack_key, BATON_OK, NULL, 0);
+    if (status != BATON_OK) {
+        BATON__DEBUG("worker %s: a lease was not renewed: %s", offer->session->name,
+                     baton_status_name(status));
+    }
+}
+
 bool baton__offers_renew(baton__session *session)
 {
     bool any = false;
@@ -217,10 +227,7 @@ bool baton__offers_renew(baton__session *session)
     {
         if (offer->state == BATON__OFFER_GRANTED && offer->renewed_by_nats) {
             any = true;
-            if (baton_operation_settle(offer->operation, BATON_SETTLE_RENEW, &offer->keys.ack_key,
-                                       BATON_OK, NULL, 0) != BATON_OK) {
-                BATON__DEBUG("worker %s: a lease was not renewed", session->name);
-            }
+            renew(offer);
         }
     }
     return any;

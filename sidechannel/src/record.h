@@ -17,15 +17,16 @@ typedef struct baton__record {
     baton_outcome now;
     baton__record_text *texts;
     const baton_operation *running; /* of the attempt that moves bytes; NULL if none */
-    bool is_over;       /* written under the lock, read without */
-    baton__event ended; /* set after the completion callback has run */
+    bool is_over;                   /* written under the lock, read without */
+    baton__event ended;             /* set after the completion callback has run */
 } baton__record;
 
 /* Errors: ERR_SYSTEM. */
 baton_status baton__record_init(baton__record *record);
 void baton__record_fini(baton__record *record);
 
-/* Owner: a peer has it. running: says how many bytes have moved so far, until baton__record_rest. */
+/* Owner: a peer has it. running: says how many bytes have moved so far, until baton__record_rest.
+ */
 void baton__record_grant(baton__record *record, const char *peer, uint32_t attempts,
                          const baton_operation *running);
 /* Owner, before the operation is destroyed. */

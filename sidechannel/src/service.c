@@ -163,8 +163,8 @@ static void stop_taking(baton_service *service)
     HASH_ITER(hh, session->handoffs, handoff, next)
     {
         bool is_fetched = handoff->service == service && handoff->prefetch && !handoff->is_shown;
-        if (is_fetched && baton_operation_cancel(handoff->operation) != BATON_OK) {
-            BATON__ERROR("worker %s: an operation cannot be cancelled", session->name);
+        if (is_fetched) {
+            baton__handoff_stop_operation(handoff, BATON_ERR_CANCELLED);
         }
     }
 }

@@ -101,6 +101,7 @@ static void serve(baton_service *service, baton_handoff *handoff, bool stopping)
     baton__handoff_release(handoff);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): utlist's macro */
 static baton_handoff *pop(baton_service *service)
 {
     baton_handoff *handoff = service->queue;
@@ -177,25 +178,32 @@ void baton__service_deliver(baton_service *service, baton_handoff *handoff)
     }
 }
 
+static baton_handoff *pop_stopped(baton_service *service)
+{
+    lock(service);
+    baton_handoff *handoff = service->stopping ? pop(service) : NULL;
+    unlock(service);
+    return handoff;
+}
+
+static void give_back(const baton_service *service, baton_handoff *handoff)
+{
+    if (must_be_served(handoff)) {
+        BATON__WARN("service \"%s\": stopped with a handoff in the queue that its origin takes "
+                    "for served",
+                    service->pool);
+    }
+    baton__handoff_give_back(handoff);
+}
+
 void baton__service_empty_queue(baton_service *service)
 {
     if (service->callback != NULL) {
         return; /* its threads do, or the tasks that are posted */
     }
     baton_handoff *handoff;
-    for (;;) {
-        lock(service);
-        handoff = service->stopping ? pop(service) : NULL;
-        unlock(service);
-        if (handoff == NULL) {
-            return;
-        }
-        if (must_be_served(handoff)) {
-            BATON__WARN("service \"%s\": stopped with a handoff in the queue that its origin takes "
-                        "for served",
-                        service->pool);
-        }
-        baton__handoff_give_back(handoff);
+    while ((handoff = pop_stopped(service)) != NULL) {
+        give_back(service, handoff);
     }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The session's tables. uthash's macros are long, so they are written out here alone. Owner thread. */
+/* The session's tables. uthash's macros are long, so they are written out here alone. Owner thread.
+ */
 #include "session.h"
 
 #include "handoff.h"

@@ -4,6 +4,7 @@
 #ifndef BATON_TEST_PROCESS_CASE_H
 #define BATON_TEST_PROCESS_CASE_H
 
+#include "base/clock.h"
 #include "core/metadata.h"
 #include "support/pattern.h"
 #include "support/peer_process.h"
@@ -97,17 +98,23 @@ static inline own own_offer(bool readable, size_t size, unsigned seed, uint32_t 
     return o;
 }
 
-static inline own own_take(const baton_metadata *metadata, unsigned seed, uint32_t deadline_ms)
+static inline void own_begin(own *o, const baton_metadata *metadata, uint32_t deadline_ms)
 {
     bool read = baton_metadata_get_kind(metadata) == BATON_METADATA_READABLE;
-    own o = own_new(baton_metadata_total_size(metadata), seed, !read);
     baton_operation_options options = BATON_OPERATION_OPTIONS_INIT;
     options.deadline_ms = deadline_ms;
-    baton_status status = read ? baton_connector_begin_read(connector, metadata, &o.descriptor, 1,
-                                                            &options, &o.operation)
-                               : baton_connector_begin_write(connector, metadata, &o.descriptor, 1,
-                                                             &options, &o.operation);
+    baton_status status = read ? baton_connector_begin_read(connector, metadata, &o->descriptor, 1,
+                                                            &options, &o->operation)
+                               : baton_connector_begin_write(connector, metadata, &o->descriptor, 1,
+                                                             &options, &o->operation);
     cr_assert_eq(status, BATON_OK);
+}
+
+static inline own own_take(const baton_metadata *metadata, unsigned seed, uint32_t deadline_ms)
+{
+    bool write = baton_metadata_get_kind(metadata) == BATON_METADATA_WRITABLE;
+    own o = own_new(baton_metadata_total_size(metadata), seed, write);
+    own_begin(&o, metadata, deadline_ms);
     return o;
 }
 

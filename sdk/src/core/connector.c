@@ -277,7 +277,10 @@ static void flushed(baton__transfer *transfer, baton_status status, int native)
     (void)status;
     (void)native;
     baton__control *control = (baton__control *)transfer;
-    baton__peer_transfer_done(control->peer);
+    if (control->peer != NULL) { /* not abandoned */
+        DL_DELETE(control->peer->controls, control);
+        baton__peer_transfer_done(control->peer);
+    }
     free(control);
 }
 
@@ -295,12 +298,24 @@ static void flush_peers(baton_connector *connector)
         control->transfer.done = flushed;
         control->peer = peer;
         peer->transfers++;
+        DL_APPEND(peer->controls, control);
         bool pending = false;
         (void)connector->table->endpoint_flush(peer->endpoint, &control->transfer, &pending);
         if (!pending) {
             flushed(&control->transfer, BATON_OK, 0);
         }
     }
+}
+
+static void abandon_all(baton_connector *connector)
+{
+    baton__peer *peer;
+    baton__peer *next;
+    HASH_ITER(by_instance, connector->by_instance, peer, next)
+    {
+        (void)baton__outbox_abandon(peer, true);
+    }
+    (void)drive_until(connector, no_operation, 100);
 }
 
 static void shut_down(baton_connector *connector)
@@ -317,7 +332,8 @@ static void shut_down(baton_connector *connector)
         BATON__DEBUG("%s: a peer does not take its last messages", connector->name);
     }
     if (!drive_until(connector, baton__peers_close, 3000)) {
-        BATON__ERROR("%s: UCX does not close an endpoint", connector->name);
+        BATON__WARN("%s: UCX does not end all transfers; the rest ends with its worker", connector->name);
+        abandon_all(connector);
     }
 }
 

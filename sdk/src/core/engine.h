@@ -46,6 +46,7 @@ enum {
     BATON__SERVED_MAX = 64,           /* chunks of one grant in flight, whatever the peer asks for */
     BATON__INLINE_MAX = 8192,         /* a readable up to here rides inside its GRANT */
     BATON__RESETS_MAX = 16,           /* sessions that one operation survives */
+    BATON__STUCK_MS = 1000, /* patience with UCX after an endpoint was closed */
     BATON__DEFERRED_MAX = 4096,
     BATON__TOMBSTONES_MAX = 16384,
     BATON__OLD_SESSIONS = 4
@@ -234,6 +235,9 @@ struct baton__peer {
     uint64_t used_ns;    /* for eviction */
     char transport[32];
     baton_timer resume_timer;
+    baton_timer stuck_timer; /* UCX has not called everything back */
+    baton__chunk *chunks;    /* in flight */
+    baton__control *controls;
     baton_operation *actives;
     baton__grant *grants;
     baton__peer *troubled_next;
@@ -269,6 +273,7 @@ struct baton_connector {
     uint32_t deferred_count;
     baton__tombstone *tombstones;
     baton__chunk *free_chunks;
+    baton__chunk *orphans; /* abandoned, with a descriptor held */
     baton__control *free_controls;
     baton_connector_stats stats; /* written by the owner only, read by all: relaxed atomics */
 };

@@ -189,6 +189,10 @@ baton_status baton_operation_close(baton_operation *op, uint32_t timeout_ms)
     if (status == BATON_OK) {
         status = baton__connector_wait(op->connector, &op->over, timeout_ms);
     }
+    if (status == BATON_OK && op->reason == BATON_ERR_QUARANTINED) {
+        status = baton__fail(BATON_ERR_QUARANTINED, "close: UCX still holds a transfer with %s; the memory is "
+                             "held back until it ends", op->peer_name);
+    }
     return status;
 }
 
@@ -198,7 +202,7 @@ void baton_operation_destroy(baton_operation *op)
         return;
     }
     baton_status status = baton_operation_close(op, BATON_FOREVER);
-    if (status != BATON_OK && status != BATON_ERR_WRONG_THREAD) {
+    if (status != BATON_OK && status != BATON_ERR_WRONG_THREAD && status != BATON_ERR_QUARANTINED) {
         BATON__ERROR("operation destroy: %s", baton_error_text());
     }
     baton__operation_unref(op);

@@ -15,8 +15,12 @@ static void control_done(baton__transfer *transfer, baton_status status, int nat
     baton__peer *peer = control->peer;
     free(control->large);
     control->large = NULL;
-    control->next = peer->connector->free_controls;
-    peer->connector->free_controls = control;
+    if (peer == NULL) {
+        free(control); /* abandoned */
+        return;
+    }
+    DL_DELETE(peer->controls, control);
+    LL_PREPEND(peer->connector->free_controls, control);
     baton__peer_transfer_done(peer);
 }
 
@@ -68,6 +72,7 @@ baton_status baton__send_control(baton__peer *peer, baton__frame *frame, const v
     baton__frame_encode(frame, control->header);
     control->peer = peer;
     peer->transfers++;
+    DL_APPEND(peer->controls, control);
     const void *copy = copy_body(control, body, size);
     bool pending = false;
     int native = 0;
@@ -87,13 +92,27 @@ baton_status baton__send_control(baton__peer *peer, baton__frame *frame, const v
     return status;
 }
 
+/* An abandoned chunk is called back after all, or never will be. */
+static void forget(baton__chunk *chunk)
+{
+    if (chunk->held != NULL) {
+        DL_DELETE(*chunk->orphans, chunk);
+        baton_descriptor_release(chunk->held);
+    }
+    free(chunk);
+}
+
 static void chunk_done(baton__transfer *transfer, baton_status status, int native)
 {
-    baton__chunk copy = *(baton__chunk *)transfer;
     baton__chunk *chunk = (baton__chunk *)transfer;
+    if (chunk->peer == NULL) {
+        forget(chunk);
+        return;
+    }
+    baton__chunk copy = *chunk;
     baton_connector *connector = copy.operation->connector;
-    chunk->next = connector->free_chunks;
-    connector->free_chunks = chunk;
+    DL_DELETE(chunk->peer->chunks, chunk);
+    LL_PREPEND(connector->free_chunks, chunk);
     if (status == BATON_OK) {
         if (copy.incoming) {
             BATON__COUNT_BY(connector, bytes_received, copy.size);
@@ -136,7 +155,9 @@ static baton__chunk *new_chunk(baton__peer *peer, baton_operation *operation, ba
     chunk->index = index;
     chunk->size = size;
     chunk->incoming = incoming;
+    chunk->held = NULL;
     peer->transfers++;
+    DL_APPEND(peer->chunks, chunk);
     operation->inflight++;
     if (grant != NULL) {
         grant->inflight++;
@@ -151,9 +172,9 @@ static void drop_chunk(baton__chunk *chunk)
     if (chunk->grant != NULL) {
         chunk->grant->inflight--;
     }
+    DL_DELETE(chunk->peer->chunks, chunk);
     baton__peer_transfer_done(chunk->peer);
-    chunk->next = connector->free_chunks;
-    connector->free_chunks = chunk;
+    LL_PREPEND(connector->free_chunks, chunk);
 }
 
 baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, baton__grant *grant,
@@ -211,11 +232,74 @@ baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation,
     return BATON_OK;
 }
 
+static void abandon_chunk(baton__chunk *chunk, bool hold)
+{
+    baton__chunk copy = *chunk;
+    baton_operation *op = copy.operation;
+    baton_connector *connector = op->connector;
+    DL_DELETE(copy.peer->chunks, chunk);
+    copy.peer->transfers--;
+    op->inflight--;
+    chunk->peer = NULL;
+    chunk->operation = NULL;
+    if (hold) {
+        const baton__plan *plan = copy.grant != NULL ? &copy.grant->plan : &op->plan;
+        chunk->held = baton_descriptor_acquire(baton__plan_descriptor(plan, op->descriptors, copy.index));
+        chunk->orphans = &connector->orphans;
+        DL_APPEND(connector->orphans, chunk);
+        op->end_reason = BATON_ERR_QUARANTINED;
+        BATON__WARN("%s: UCX does not end a transfer with %s; its memory is held back", connector->name,
+                    copy.peer->name);
+    }
+    if (copy.grant != NULL) {
+        copy.grant->inflight--;
+        copy.grant->reason = hold ? BATON_ERR_QUARANTINED : copy.grant->reason;
+        baton__passive_chunk_over(copy.grant, &copy, BATON_ERR_PEER_LOST, copy.peer->native);
+    } else {
+        baton__active_chunk_over(op, &copy, BATON_ERR_PEER_LOST, copy.peer->native);
+    }
+}
+
+static bool is_ending(const baton__chunk *chunk)
+{
+    return chunk->operation->ending ||
+           (chunk->grant != NULL && chunk->grant->state == BATON__GRANT_CLOSING);
+}
+
+uint32_t baton__outbox_abandon(baton__peer *peer, bool lost)
+{
+    uint32_t gone = 0;
+    baton__chunk *chunk;
+    baton__chunk *next_chunk;
+    DL_FOREACH_SAFE(peer->chunks, chunk, next_chunk)
+    {
+        if (lost || is_ending(chunk)) {
+            abandon_chunk(chunk, !lost);
+            gone++;
+        }
+    }
+    baton__control *control;
+    baton__control *next_control;
+    DL_FOREACH_SAFE(peer->controls, control, next_control)
+    {
+        if (lost) {
+            DL_DELETE(peer->controls, control);
+            control->peer = NULL;
+            peer->transfers--;
+            gone++;
+        }
+    }
+    return gone;
+}
+
 void baton__outbox_fini(baton_connector *connector)
 {
     for (baton__control *control; (control = connector->free_controls) != NULL;) {
         connector->free_controls = control->next;
         free(control);
+    }
+    while (connector->orphans != NULL) {
+        forget(connector->orphans); /* the transport is gone, and all access with it */
     }
     for (baton__chunk *chunk; (chunk = connector->free_chunks) != NULL;) {
         connector->free_chunks = chunk->next;

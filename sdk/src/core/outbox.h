@@ -8,7 +8,8 @@
  */
 struct baton__control {
     baton__transfer transfer;
-    baton__peer *peer;
+    baton__peer *peer; /* NULL once abandoned */
+    baton__control *prev;
     baton__control *next;
     uint8_t *large; /* a body that does not fit */
     uint8_t header[BATON__FRAME_SIZE];
@@ -18,12 +19,15 @@ struct baton__control {
 /* A chunk on its way, in either direction, for an active operation or a grant. */
 struct baton__chunk {
     baton__transfer transfer;
-    baton__peer *peer;
-    baton_operation *operation; /* always */
+    baton__peer *peer; /* NULL once abandoned */
+    baton_operation *operation; /* always, until abandoned */
     baton__grant *grant;        /* passive side only */
     uint32_t index;
     bool incoming;
     size_t size;
+    baton__chunk **orphans; /* the list that it is in while held is not NULL */
+    baton_descriptor *held; /* abandoned, and the peer may still reach it: kept until UCX calls back */
+    baton__chunk *prev;
     baton__chunk *next;
     uint8_t header[BATON__FRAME_SIZE];
 };
@@ -40,6 +44,15 @@ baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation,
                                   uint32_t index, const baton__payload *payload, baton__piece piece,
                                   int *native_out);
 
+/*
+ * UCX 1.13 to 1.18 can keep a rendezvous of a closed endpoint for ever: flushing a shared-memory lane ignores the cancel flag, so a
+ * FIFO that nobody empties any more is never flushed, and its requests are never purged. Gives such transfers of a closing
+ * peer up. lost: UCX reported the endpoint broken, or the connector ends: nobody else can reach the memory, all of them go. Otherwise
+ * the peer may only be stopped: those of operations that are ending go, the operations end QUARANTINED, and the
+ * descriptors are held until UCX does call back. Returns how many went.
+ */
+uint32_t baton__outbox_abandon(baton__peer *peer, bool lost);
+/* After the transport is closed. */
 void baton__outbox_fini(baton_connector *connector);
 
 #endif

@@ -26,6 +26,7 @@ static void free_peer(baton__peer *peer)
     baton_connector *connector = peer->connector;
     HASH_DELETE(by_instance, connector->by_instance, peer);
     baton_loop_timer_stop(connector->loop, &peer->resume_timer);
+    baton_loop_timer_stop(connector->loop, &peer->stuck_timer);
     BATON__UNCOUNT(connector, peers_live);
     free(peer->address);
     free(peer);
@@ -59,6 +60,7 @@ static baton_status make_room(baton_connector *connector)
 }
 
 static void on_resume_timer(baton_timer *timer);
+static void on_stuck_timer(baton_timer *timer);
 
 static baton_status new_peer(baton_connector *connector, const baton__block *block,
                              baton__peer **peer_out)
@@ -83,6 +85,7 @@ static baton_status new_peer(baton_connector *connector, const baton__block *blo
     memcpy(peer->name, block->name, sizeof(peer->name));
     peer->used_ns = baton__now(connector);
     peer->resume_timer.fire = on_resume_timer;
+    peer->stuck_timer.fire = on_stuck_timer;
     PEER_ADD(connector->by_instance, peer);
     if (peer->by_instance.tbl == NULL) {
         free(peer->address);
@@ -257,8 +260,33 @@ static void on_closed(void *owner)
     trouble(peer);
 }
 
+static void watch_close(baton__peer *peer)
+{
+    if (baton_loop_timer_start(peer->connector->loop, &peer->stuck_timer,
+                               baton__after_ms(peer->connector, BATON__STUCK_MS)) != BATON_OK) {
+        BATON__ERROR("%s: no timer for the close of an endpoint", peer->connector->name);
+    }
+}
+
+static void on_stuck_timer(baton_timer *timer)
+{
+    baton__peer *peer = (baton__peer *)((char *)timer - offsetof(baton__peer, stuck_timer));
+    if (!peer->closing) {
+        return;
+    }
+    if (peer->transfers != 0) {
+        (void)baton__outbox_abandon(peer, peer->failures != 0);
+    }
+    if (peer->endpoint_gone && peer->transfers == 0) {
+        trouble(peer);
+    } else {
+        watch_close(peer);
+    }
+}
+
 static void begin_close(baton__peer *peer)
 {
+    watch_close(peer);
     peer->reset_wanted = false;
     peer->closing = true;
     peer->endpoint_gone = peer->endpoint == NULL;
@@ -336,6 +364,7 @@ static void drained(baton__peer *peer)
         peer->has_in = false;
     }
     peer->closing = false;
+    baton_loop_timer_stop(peer->connector->loop, &peer->stuck_timer);
     baton__active_drained(peer);
     baton__passive_drained(peer);
     if (peer->actives == NULL && peer->grants == NULL) {

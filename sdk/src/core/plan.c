@@ -67,6 +67,12 @@ static uint32_t find_descriptor(const baton__plan *plan, uint32_t index)
     return low;
 }
 
+baton_descriptor *baton__plan_descriptor(const baton__plan *plan, baton_descriptor *const *descriptors,
+                                         uint32_t index)
+{
+    return descriptors[plan->first_chunk != NULL ? find_descriptor(plan, index) : 0];
+}
+
 baton__piece baton__plan_piece(const baton__plan *plan, baton_descriptor *const *descriptors,
                                uint32_t index)
 {

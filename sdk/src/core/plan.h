@@ -33,6 +33,10 @@ void baton__plan_fini(baton__plan *plan);
 baton__piece baton__plan_piece(const baton__plan *plan, baton_descriptor *const *descriptors,
                                uint32_t index);
 
+/* The descriptor that has the chunk. */
+baton_descriptor *baton__plan_descriptor(const baton__plan *plan, baton_descriptor *const *descriptors,
+                                         uint32_t index);
+
 /* A bit for each chunk; up to 64 without an allocation. */
 typedef struct baton__bits {
     uint32_t size;

@@ -86,49 +86,43 @@ PROCESS_CASE(a_killed_origin_of_a_writable_ends_the_write)
     kill_origin("writable");
 }
 
-static void stop_for_three_seconds(const char *kind, uint64_t bytes_before)
+/* Two transfers with one peer, which stops in the middle of both. */
+static void stop_for_three_seconds(bool read)
 {
+    const char *kind = read ? "readable" : "writable";
     baton_metadata *first = peer_offers(kind, LARGE, 1, 0, BATON_COMPLETION_BYTES);
     baton_metadata *second = peer_offers(kind, LARGE, 2, 0, BATON_COMPLETION_BYTES);
-    own warm = own_take(first, 1, 30000);
-    own_await_bytes(&warm, 1);
-    own_end(&warm); /* cancelled; the session is up */
-    if (bytes_before == 0) {
-        peer_signal(&peer, SIGSTOP);
-    }
-    baton_metadata *third =
-        bytes_before == 0 ? NULL : peer_offers(kind, LARGE, 3, 0, BATON_COMPLETION_BYTES);
-    own brief = own_take(bytes_before == 0 ? second : third, 3, 1000);
-    own patient = own_take(second, 2, 30000);
-    if (bytes_before != 0) {
-        own_await_bytes(&patient, bytes_before);
-        peer_signal(&peer, SIGSTOP);
-    }
-    uint64_t begin = baton_loop_now_ns(baton_connector_loop(connector));
+    own brief = own_new(LARGE, 1, !read);
+    own patient = own_new(LARGE, 2, !read);
+    own_begin(&brief, first, 1000);
+    own_begin(&patient, second, 30000);
+    own_await_bytes(&patient, 2 * MIB);
+    peer_signal(&peer, SIGSTOP);
+    baton_loop *loop = baton_connector_loop(connector);
+    uint64_t begin = baton_loop_now_ns(loop);
     cr_assert_eq(own_wait(&brief, SOON_MS), BATON_ERR_DEADLINE, "%s", baton_error_text());
-    uint64_t spent_ms = (baton_loop_now_ns(baton_connector_loop(connector)) - begin) / 1000000;
-    cr_assert_lt(spent_ms, 3000, "ended after %d ms", (int)spent_ms);
+    uint64_t spent_ms = (baton_loop_now_ns(loop) - begin) / BATON__NS_PER_MS;
+    cr_assert_lt(spent_ms, 5000, "ended after %d ms", (int)spent_ms);
     (void)poll(NULL, 0, spent_ms < 3000 ? 3000 - (int)spent_ms : 0);
     cr_assert_not(baton_operation_is_over(patient.operation));
     peer_signal(&peer, SIGCONT);
     cr_assert_eq(own_wait(&patient, 2 * SOON_MS), BATON_OK, "%s", baton_error_text());
-    cr_assert(own_is_right(&patient));
+    cr_assert(read ? own_is_right(&patient) : strstr(peer_end(&peer, 1, SOON_MS), "right") != NULL);
     own_end(&patient);
     own_end(&brief);
     baton_metadata_destroy(first);
     baton_metadata_destroy(second);
-    baton_metadata_destroy(third);
     peer_quit(&peer);
 }
 
 PROCESS_CASE(a_stopped_peer_ends_one_read_in_time_and_completes_its_sibling)
 {
-    stop_for_three_seconds("readable", 2 * MIB);
+    stop_for_three_seconds(true);
 }
 
 PROCESS_CASE(a_stopped_peer_ends_one_write_in_time_and_completes_its_sibling)
 {
-    stop_for_three_seconds("writable", 2 * MIB);
+    stop_for_three_seconds(false);
 }
 
 static void stop_consumer(bool read, baton_completion completion)
