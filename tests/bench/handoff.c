@@ -7,7 +7,7 @@
  * way that nats.c has without a loop of one's own: SendAsap on both sides, synchronous subscriptions.
  */
 #include <baton/baton.h>
-#include <nats/nats.h>
+#include <nats.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,10 +57,14 @@ static natsConnection *connect_nats(const char *url)
 
 static baton_worker *open_worker(const char *url, const char *name, bool thread)
 {
-    baton_nats_options nats = {BATON_NATS_DEFAULTS, .url = url};
-    baton_connector_options connector = {BATON_CONNECTOR_DEFAULTS,
-                                         .progress = thread ? BATON_PROGRESS_THREAD : BATON_PROGRESS_APPLICATION};
-    baton_worker_options options = {BATON_WORKER_DEFAULTS, .name = name, .nats = &nats, .connector = &connector};
+    baton_nats_options nats = BATON_NATS_OPTIONS_INIT;
+    baton_connector_options connector = BATON_CONNECTOR_OPTIONS_INIT;
+    baton_worker_options options = BATON_WORKER_OPTIONS_INIT;
+    nats.url = url;
+    connector.progress = thread ? BATON_PROGRESS_THREAD : BATON_PROGRESS_APPLICATION;
+    options.name = name;
+    options.nats = &nats;
+    options.connector = &connector;
     baton_worker *worker = NULL;
     check(baton_worker_create(&options, &worker), "worker");
     return worker;
@@ -98,7 +102,9 @@ static int consume(const char *url, bool thread)
     }
     baton_worker *worker = open_worker(url, "bench-consumer", thread);
     baton_service *service = NULL;
-    baton_serve_options options = {BATON_SERVE_DEFAULTS, .concurrency = 8, .prefetch = true};
+    baton_serve_options options = BATON_SERVE_OPTIONS_INIT;
+    options.concurrency = 8;
+    options.prefetch = true;
     check(baton_worker_serve(worker, "bench", &options, take, NULL, &service), "serve");
     (void)!write(STDOUT_FILENO, "s", 1);
     for (;;) {
@@ -112,7 +118,8 @@ static int consume(const char *url, bool thread)
 
 static double one_handoff(baton_worker *worker, baton_descriptor *descriptor)
 {
-    baton_offer_options options = {BATON_OFFER_DEFAULTS, .nobody = BATON_ABSENCE_WAIT};
+    baton_offer_options options = BATON_OFFER_OPTIONS_INIT;
+    options.nobody = BATON_ABSENCE_WAIT;
     baton_offer *offer = NULL;
     double begin = now_us();
     check(baton_offer_readable(worker, "bench", &descriptor, 1, &options, &offer), "offer");
