@@ -7,7 +7,7 @@
  * way that nats.c has without a loop of one's own: SendAsap on both sides, synchronous subscriptions.
  */
 #include <baton/baton.h>
-#include <nats.h>
+#include <nats/nats.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
