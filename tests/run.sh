@@ -148,8 +148,8 @@ run_suite() {
     heading "$suite"
     local prefix=()
     if [[ $suite == tsan ]]; then
-        # gcc 12's runtime cannot place its shadow where the kernel randomises with more than 28 bits.
-        prefix=(setarch "$(uname -m)" -R)
+        # UCX's hook of madvise runs as a thread ends, when ThreadSanitizer has forgotten the thread: it crashes.
+        prefix=(env UCX_MEM_MMAP_HOOK_MODE=none)
     fi
     rm -f -- "$report" "$build"/results/*.tap
     in_session "${prefix[@]}" ctest --test-dir "$build" -j "$jobs" --output-on-failure --no-tests=error \

@@ -78,6 +78,9 @@ static const struct {
     {"UCX_POSIX_ERROR_HANDLING", "MM_ERROR_HANDLING", "POSIX_ERROR_HANDLING", "y"},
     {"UCX_SYSV_ERROR_HANDLING", NULL, "SYSV_ERROR_HANDLING", "y"},
     {"UCX_TCP_TX_SEG_SIZE", "TX_SEG_SIZE", "TCP_TX_SEG_SIZE", "64K"},
+    /* TCP's zero copy cannot be revoked, and closing an endpoint by force under it aborts the process in UCX 1.13.1
+     * (uct_iface.h, comp->count > 0). */
+    {"UCX_ZCOPY_THRESH", "ZCOPY_THRESH", "ZCOPY_THRESH", "inf"},
     /* A killed peer on shared memory is found by the keepalive alone; the default is 20 s. */
     {"UCX_KEEPALIVE_INTERVAL", "KEEPALIVE_INTERVAL", "KEEPALIVE_INTERVAL", "1s"},
     /* An unmapped registration is to be gone, not cached. */
