@@ -18,12 +18,16 @@ static inline baton__block sample_block(const uint8_t address[SAMPLE_ADDRESS_SIZ
         .attempt = 0x11121314,
         .transport_major = 0x2122,
         .transport_minor = 0x3132,
+        .process = {.pid_namespace = UINT64_C(0x4142434445464748),
+                    .pid = 0x51525354,
+                    .start_ticks = UINT64_C(0x6162636465666768)},
         .name = "Encode_7-b",
         .address = address,
         .address_size = SAMPLE_ADDRESS_SIZE,
     };
     memset(block.instance.bytes, 0xa1, sizeof(block.instance.bytes));
     memset(block.operation_id.bytes, 0xa2, sizeof(block.operation_id.bytes));
+    memset(block.process.boot_id, 0xa4, sizeof(block.process.boot_id));
     memset(block.claim_token.bytes, 0xa3, sizeof(block.claim_token.bytes));
     return block;
 }

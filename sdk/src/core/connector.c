@@ -92,6 +92,7 @@ static baton_status encode_identity(baton_connector *connector)
     baton__transport_ucx_version(&major, &minor);
     block.transport_major = (uint16_t)major;
     block.transport_minor = (uint16_t)minor;
+    baton__process_self(&block.process);
     memcpy(block.name, connector->name, sizeof(block.name));
     block.address = connector->table->address(connector->transport, &block.address_size);
     if (block.address_size > BATON__ADDRESS_MAX) {

@@ -218,6 +218,9 @@ struct baton__peer {
     uint8_t *address;
     size_t address_size;
     baton__endpoint *endpoint;
+    baton__process process;
+    baton_source life;   /* its pidfd; liveness.c */
+    bool dead;           /* its process has ended */
     bool troubled;       /* on the connector's list: to be closed, or to be looked at */
     bool reset_wanted;
     bool closing;        /* endpoint_close was called and has not ended */
@@ -298,6 +301,7 @@ static inline uint64_t baton__after_ms(const baton_connector *connector, uint32_
 
 /* The parts of core, each with its header. */
 #include "core/active.h"
+#include "core/liveness.h"
 #include "core/operation.h"
 #include "core/outbox.h"
 #include "core/passive.h"

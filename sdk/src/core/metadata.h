@@ -2,6 +2,7 @@
 #ifndef BATON_CORE_METADATA_H
 #define BATON_CORE_METADATA_H
 
+#include "base/process.h"
 #include <baton/metadata.h>
 
 /*
@@ -17,6 +18,7 @@ typedef struct baton__block {
     uint32_t attempt;
     uint16_t transport_major; /* version of the passive side's UCX */
     uint16_t transport_minor;
+    baton__process process; /* who can be watched by others on its host */
     char name[64]; /* of the passive connector */
     const uint8_t
         *address; /* UCX worker address; a view into the encoded block, or borrowed for encoding */

@@ -14,10 +14,14 @@
  *       70      4  attempt
  *       74      2  major version of the passive side's UCX
  *       76      2  minor version of the passive side's UCX
- *       78      1  n, 1 .. 63: length of the name
- *       79      n  name of the passive connector: A-Z a-z 0-9 _ -
- *   79 + n      2  a, 1 .. 16384: length of the address
- *   81 + n      a  worker address of UCX
+ *       78     16  boot id of the passive side's host, all zero if it is unknown
+ *       94      8  inode of its PID namespace
+ *      102      4  its pid there
+ *      106      8  start time of its process, clock ticks since the boot (proc(5), stat, field 22)
+ *      114      1  n, 1 .. 63: length of the name
+ *      115      n  name of the passive connector: A-Z a-z 0-9 _ -
+ *  115 + n      2  a, 1 .. 16384: length of the address
+ *  117 + n      a  worker address of UCX
  *
  * Nothing may follow. A block has one encoding, so what decodes encodes to the same bytes again.
  */
@@ -34,7 +38,7 @@ static const baton__envelope envelope = {{'B', 'T', 'N', 'B'}, 1, "transport blo
 
 enum {
     /* What a block has besides the bytes of its name and its address. */
-    BLOCK_FIXED_SIZE = 81,
+    BLOCK_FIXED_SIZE = 117,
     BLOCK_NAME_MAX = 63,
 };
 
@@ -57,6 +61,10 @@ static void write_fields(baton__writer *writer, const baton__block *block)
     baton__write_u32(writer, block->attempt);
     baton__write_u16(writer, block->transport_major);
     baton__write_u16(writer, block->transport_minor);
+    baton__write_bytes(writer, block->process.boot_id, sizeof(block->process.boot_id));
+    baton__write_u64(writer, block->process.pid_namespace);
+    baton__write_u32(writer, block->process.pid);
+    baton__write_u64(writer, block->process.start_ticks);
     baton__write_u8(writer, (uint8_t)name_length);
     baton__write_bytes(writer, block->name, name_length);
     baton__write_u16(writer, (uint16_t)block->address_size);
@@ -106,6 +114,10 @@ static baton_status read_fields(baton__reader *reader, baton__block *block)
     block->attempt = baton__read_u32(reader);
     block->transport_major = baton__read_u16(reader);
     block->transport_minor = baton__read_u16(reader);
+    baton__read_bytes(reader, block->process.boot_id, sizeof(block->process.boot_id));
+    block->process.pid_namespace = baton__read_u64(reader);
+    block->process.pid = baton__read_u32(reader);
+    block->process.start_ticks = baton__read_u64(reader);
     if (!read_name(reader, block->name)) {
         return baton__fail(BATON_ERR_MALFORMED, "transport block with an invalid name");
     }

@@ -27,6 +27,7 @@ static void free_peer(baton__peer *peer)
     HASH_DELETE(by_instance, connector->by_instance, peer);
     baton_loop_timer_stop(connector->loop, &peer->resume_timer);
     baton_loop_timer_stop(connector->loop, &peer->stuck_timer);
+    baton__liveness_unwatch(peer);
     BATON__UNCOUNT(connector, peers_live);
     free(peer->address);
     free(peer);
@@ -82,6 +83,7 @@ static baton_status new_peer(baton_connector *connector, const baton__block *blo
     peer->epoch = block->epoch;
     peer->address = address;
     peer->address_size = block->address_size;
+    peer->process = block->process;
     memcpy(peer->name, block->name, sizeof(peer->name));
     peer->used_ns = baton__now(connector);
     peer->resume_timer.fire = on_resume_timer;
@@ -126,6 +128,10 @@ baton_status baton__peer_connect(baton__peer *peer)
         return BATON_OK;
     }
     baton_connector *connector = peer->connector;
+    peer->dead = peer->dead || !baton__liveness_watch(peer);
+    if (peer->dead) {
+        return baton__fail(BATON_ERR_PEER_LOST, "%s: its process has ended", peer->name);
+    }
     baton_status status = connector->table->endpoint_create(
         connector->transport, peer->address, peer->address_size, peer, &peer->endpoint);
     if (status != BATON_OK) {
@@ -158,6 +164,16 @@ void baton__peer_failed(baton__peer *peer, int native)
     peer->reset_wanted = true;
     BATON__COUNT(peer->connector, endpoints_failed);
     trouble(peer);
+}
+
+void baton__peer_died(baton__peer *peer)
+{
+    peer->dead = true;
+    if (peer->closing || peer->reset_wanted) {
+        peer->failures++; /* no second try once it is drained, and nothing to wait for */
+    } else {
+        baton__peer_failed(peer, 0);
+    }
 }
 
 void baton__peer_reset(baton__peer *peer)
@@ -365,17 +381,15 @@ static void drained(baton__peer *peer)
     }
     peer->closing = false;
     baton_loop_timer_stop(peer->connector->loop, &peer->stuck_timer);
+    baton__liveness_unwatch(peer); /* a new endpoint looks again */
     baton__active_drained(peer);
     baton__passive_drained(peer);
     if (peer->actives == NULL && peer->grants == NULL) {
         return;
     }
-    if (peer->failures >= 2 || (peer->failures >= 1 && !peer->ever_heard)) {
-        lose(peer, peer->ever_heard ? BATON_ERR_PEER_LOST : BATON_ERR_UNREACHABLE);
-        return;
-    }
-    if (baton__peer_connect(peer) != BATON_OK) {
-        lose(peer, peer->ever_heard ? BATON_ERR_PEER_LOST : BATON_ERR_UNREACHABLE);
+    bool hopeless = peer->failures >= 2 || (peer->failures >= 1 && !peer->ever_heard);
+    if (hopeless || baton__peer_connect(peer) != BATON_OK) {
+        lose(peer, peer->ever_heard || peer->dead ? BATON_ERR_PEER_LOST : BATON_ERR_UNREACHABLE);
         return;
     }
     resume(peer, &old_in, had_in);

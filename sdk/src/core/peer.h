@@ -13,12 +13,14 @@
 baton__peer *baton__peer_find(baton_connector *connector, const baton_uuid *instance);
 /* Finds or makes the peer that a block describes. Errors: ERR_LIMIT, ERR_OUT_OF_MEMORY, ERR_STALE_PEER (another epoch). */
 baton_status baton__peer_get(baton_connector *connector, const baton__block *block, baton__peer **peer_out);
-/* Makes the endpoint and a new out session if there is none. Not in a callback of the transport. */
+/* Makes the endpoint and a new out session if there is none. Errors also: ERR_PEER_LOST, its process has ended. Not in a callback of the transport. */
 baton_status baton__peer_connect(baton__peer *peer);
 /* May be sent to now. */
 bool baton__peer_is_up(const baton__peer *peer);
 /* The endpoint broke. Marks; any context. */
 void baton__peer_failed(baton__peer *peer, int native);
+/* Its process has ended: proven. Not in a callback of the transport. */
+void baton__peer_died(baton__peer *peer);
 /* Wants the session closed so that memory becomes quiet. Marks; any context. */
 void baton__peer_reset(baton__peer *peer);
 /* A frame of the peer came. */

@@ -8,7 +8,7 @@
 
 static uint8_t encoded[SAMPLE_BUFFER_SIZE];
 
-enum { NAME_AT = 78, NAME_LENGTH = 10, ADDRESS_AT = NAME_AT + 1 + NAME_LENGTH };
+enum { NAME_AT = 114, NAME_LENGTH = 10, ADDRESS_AT = NAME_AT + 1 + NAME_LENGTH };
 
 /* In a buffer of exactly its size, so that a read beyond the end is seen. */
 static baton_status decode_copy(const uint8_t *data, size_t size, baton__block *block)
@@ -44,6 +44,10 @@ Test(metadata_block, decodes_to_what_was_encoded)
     cr_assert_eq(block.attempt, expected.attempt);
     cr_assert_eq(block.transport_major, expected.transport_major);
     cr_assert_eq(block.transport_minor, expected.transport_minor);
+    cr_assert_arr_eq(block.process.boot_id, expected.process.boot_id, sizeof(block.process.boot_id));
+    cr_assert_eq(block.process.pid_namespace, expected.process.pid_namespace);
+    cr_assert_eq(block.process.pid, expected.process.pid);
+    cr_assert_eq(block.process.start_ticks, expected.process.start_ticks);
     cr_assert_str_eq(block.name, expected.name);
     cr_assert_eq(block.address_size, SAMPLE_ADDRESS_SIZE);
     cr_assert_eq(block.address[0], 0xc0);
@@ -62,7 +66,7 @@ Test(metadata_block, the_address_is_a_view_into_the_block)
 Test(metadata_block, the_layout_is_as_documented)
 {
     size_t size = sample_encoded_block(encoded);
-    cr_assert_eq(size, 81 + NAME_LENGTH + SAMPLE_ADDRESS_SIZE);
+    cr_assert_eq(size, 117 + NAME_LENGTH + SAMPLE_ADDRESS_SIZE);
     cr_assert_arr_eq(encoded, "BTNB\x01\x00", 6);
     cr_assert_eq(encoded[6], size - 14);
     cr_assert_arr_eq(encoded + 7, "\0\0\0", 3);
@@ -75,6 +79,12 @@ Test(metadata_block, the_layout_is_as_documented)
         cr_assert_eq(encoded[i + 16], 0xa3);
     }
     cr_assert_arr_eq(encoded + 70, "\x14\x13\x12\x11\x22\x21\x32\x31", 8);
+    for (size_t i = 78; i < 94; i++) {
+        cr_assert_eq(encoded[i], 0xa4);
+    }
+    cr_assert_arr_eq(encoded + 94, "\x48\x47\x46\x45\x44\x43\x42\x41", 8);
+    cr_assert_arr_eq(encoded + 102, "\x54\x53\x52\x51", 4);
+    cr_assert_arr_eq(encoded + 106, "\x68\x67\x66\x65\x64\x63\x62\x61", 8);
     cr_assert_eq(encoded[NAME_AT], NAME_LENGTH);
     cr_assert_arr_eq(encoded + NAME_AT + 1, "Encode_7-b", NAME_LENGTH);
     cr_assert_eq(encoded[ADDRESS_AT], SAMPLE_ADDRESS_SIZE);
