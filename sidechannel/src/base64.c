@@ -31,47 +31,67 @@ void baton__base64_print(char *text, const void *bytes, size_t size)
     }
 }
 
-/* 64 for a character outside of the alphabet. */
-static uint32_t digit_value(char c)
+/* One more than the value of a digit, 0 for a character outside of the alphabet. */
+static const uint8_t digits_of[256] = {
+    ['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8,
+    ['I'] = 9, ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+};
+
+/* All groups of four digits but one that is filled up with '='. Returns how many characters it took. */
+static size_t parse_whole_groups(const uint8_t *from, size_t length, uint8_t *to)
 {
-    if (c >= 'A' && c <= 'Z') {
-        return (uint32_t)(c - 'A');
+    size_t i = 0;
+    for (; i + 4 <= length; i += 4) {
+        uint32_t a = digits_of[from[i]];
+        uint32_t b = digits_of[from[i + 1]];
+        uint32_t c = digits_of[from[i + 2]];
+        uint32_t d = digits_of[from[i + 3]];
+        if (a == 0 || b == 0 || c == 0 || d == 0) {
+            break;
+        }
+        uint32_t group = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+        *to++ = (uint8_t)(group >> 16);
+        *to++ = (uint8_t)(group >> 8);
+        *to++ = (uint8_t)group;
     }
-    if (c >= 'a' && c <= 'z') {
-        return (uint32_t)(c - 'a') + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return (uint32_t)(c - '0') + 52;
-    }
-    return c == '+' ? 62 : c == '/' ? 63 : 64;
+    return i;
 }
 
 bool baton__base64_parse(const char *text, size_t length, void *bytes, size_t *size_out)
 {
+    const uint8_t *from = (const uint8_t *)text;
     uint8_t *to = bytes;
-    size_t size = 0;
     if (length % 4 != 0) {
         return false;
     }
-    for (size_t i = 0; i < length; i += 4) {
-        size_t digits = 4;
-        while (i + 4 == length && digits > 2 && text[i + digits - 1] == '=') {
-            digits--;
-        }
-        uint32_t group = 0;
-        for (size_t k = 0; k < 4; k++) {
-            uint32_t value = k < digits ? digit_value(text[i + k]) : 0;
-            if (value > 63) {
-                return false;
-            }
-            group = group << 6 | value;
-        }
-        if ((group & (digits == 4 ? 0 : digits == 3 ? 0xFFU : 0xFFFFU)) != 0) {
-            return false;
-        }
-        for (size_t k = 0; k + 1 < digits; k++) {
-            to[size++] = (uint8_t)(group >> (16 - 8 * k));
-        }
+    size_t done = parse_whole_groups(from, length, to);
+    size_t size = done / 4 * 3;
+    if (done == length) {
+        *size_out = size;
+        return true;
+    }
+    /* Only the last group may be filled up, with one or two, and the bits beyond the last byte are 0. */
+    from += done;
+    uint32_t a = digits_of[from[0]];
+    uint32_t b = digits_of[from[1]];
+    uint32_t c = digits_of[from[2]];
+    bool two = from[2] == '=';
+    if (done + 4 != length || from[3] != '=' || a == 0 || b == 0 || (!two && c == 0)) {
+        return false;
+    }
+    uint32_t group = (a - 1) << 18 | (b - 1) << 12 | (two ? 0 : (c - 1) << 6);
+    if ((group & (two ? 0xFFFFU : 0xFFU)) != 0) {
+        return false;
+    }
+    to[size++] = (uint8_t)(group >> 16);
+    if (!two) {
+        to[size++] = (uint8_t)(group >> 8);
     }
     *size_out = size;
     return true;

@@ -162,7 +162,8 @@ static void remember(baton_offer *offer, const baton_operation_report *report)
     }
 }
 
-static bool may_go_out_again(const baton_offer *offer, baton_status reason)
+/* Whether this end of an attempt leaves room for the next one. */
+static bool has_another_attempt(const baton_offer *offer, baton_status reason)
 {
     switch (reason) {
     case BATON_ERR_NACKED:
@@ -175,7 +176,6 @@ static bool may_go_out_again(const baton_offer *offer, baton_status reason)
         break;
     }
     return offer->grants == offer->attempt && offer->grants < offer->options.attempts &&
-           !baton__session_is_closing(offer->session) &&
            baton__session_now_ns(offer->session) < offer->deadline_ns;
 }
 
@@ -250,9 +250,13 @@ void baton__offer_attempt_over(baton_operation *operation, void *context)
     offer->operation = NULL;
     baton_metadata_destroy(offer->metadata);
     offer->metadata = NULL;
-    if (offer->state != BATON__OFFER_ENDING && report.status != BATON_OPERATION_COMPLETE &&
-        may_go_out_again(offer, report.reason)) {
+    bool goes_on = offer->state != BATON__OFFER_ENDING &&
+                   report.status != BATON_OPERATION_COMPLETE &&
+                   has_another_attempt(offer, report.reason);
+    if (goes_on && !baton__session_is_closing(offer->session)) {
         baton__offer_begin_attempt(offer);
+    } else if (goes_on) {
+        baton__offer_end_now(offer, BATON_OPERATION_CANCELLED, BATON_ERR_SHUT_DOWN);
     } else {
         conclude(offer, operation, &report);
     }

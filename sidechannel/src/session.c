@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/log.h"
 #include "handoff.h"
 #include <stddef.h>
@@ -80,7 +81,7 @@ uint64_t baton__session_now_ns(const baton__session *session)
 
 bool baton__session_is_foreign(const baton__session *session)
 {
-    return session->process != getpid();
+    return session->fork_generation != baton__fork_generation();
 }
 
 bool baton__session_post(baton__session *session, baton_task *task)
@@ -218,7 +219,7 @@ static baton__session *make(const baton__session_options *options)
         return NULL;
     }
     session->references = 1;
-    session->process = getpid();
+    session->fork_generation = baton__fork_generation();
     session->open = true;
     session->connector = options->connector;
     session->loop = baton_connector_loop(options->connector);

@@ -27,7 +27,7 @@ typedef struct baton__session {
     pthread_mutex_t draining; /* one thread at a time waits for callbacks and takes services away */
 
     /* written once */
-    pid_t process; /* a child after fork() has no owner thread */
+    uint32_t fork_generation; /* a child after fork() has no owner thread */
     baton_connector *connector;
     baton_loop *loop;
     bool application; /* the application drives progress */

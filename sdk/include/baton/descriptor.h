@@ -67,7 +67,7 @@ BATON_API BATON_CHECKED baton_status baton_descriptor_from_dlpack(struct DLManag
                                                                   baton_descriptor **descriptor_out);
 
 /**
- * Allocates host memory (page-aligned, zeroed on first use by the kernel) and describes it; freed when
+ * Allocates host memory (zeroed; aligned to 64 bytes, from 128 KiB on to a page) and describes it; freed when
  * released. Errors: ERR_INVALID_ARGUMENT for 0, ERR_NOT_BUILT_IN, ERR_OUT_OF_MEMORY.
  * Threads: any. Blocking: no.
  */

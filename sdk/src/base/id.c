@@ -2,30 +2,31 @@
 /*
  * Identifiers and secrets.
  *
- * UUIDs come from a buffer of each thread, since one getrandom(2) each would cost more than the
- * rest of a small operation. The buffer remembers the process that filled it: after fork(2) the
- * child must not hand out what the parent hands out too. Keys are secrets and take no part in this:
- * each is its own call of getrandom, and no copy stays behind.
+ * Both come from buffers of each thread, since one getrandom(2) each would cost more than the rest of a
+ * small operation. A buffer remembers the generation of forks that it was filled in: after fork(2) the child
+ * must not hand out what the parent hands out too. Keys are secrets: they have a buffer of their own, and what is handed
+ * out is wiped from it.
  */
 #include <baton/id.h>
 
 #include "base/error.h"
+#include "base/fork.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/types.h>
-#include <unistd.h>
+
+enum { BUFFERED = 16 };
 
 typedef struct random_buffer {
-    uint8_t bytes[16 * sizeof(baton_uuid)];
+    uint8_t bytes[BUFFERED * sizeof(baton_uuid)];
     size_t left; /* unused bytes, at the end */
-    pid_t process;
+    uint32_t generation;
 } random_buffer;
 
 static _Thread_local random_buffer uuid_buffer;
-
+static _Thread_local random_buffer key_buffer;
 static void fill_random(uint8_t *bytes, size_t size)
 {
     while (size > 0) {
@@ -42,18 +43,24 @@ static void fill_random(uint8_t *bytes, size_t size)
     }
 }
 
-baton_uuid baton_uuid_random(void)
+static void take_random(random_buffer *buffer, uint8_t *bytes, size_t size)
 {
-    random_buffer *buffer = &uuid_buffer;
-    pid_t process = getpid();
-    if (buffer->left == 0 || buffer->process != process) {
+    uint32_t generation = baton__fork_generation();
+    if (buffer->left == 0 || buffer->generation != generation) {
         fill_random(buffer->bytes, sizeof(buffer->bytes));
         buffer->left = sizeof(buffer->bytes);
-        buffer->process = process;
+        buffer->generation = generation;
     }
+    uint8_t *from = buffer->bytes + sizeof(buffer->bytes) - buffer->left;
+    memcpy(bytes, from, size);
+    explicit_bzero(from, size);
+    buffer->left -= size;
+}
+
+baton_uuid baton_uuid_random(void)
+{
     baton_uuid uuid;
-    memcpy(uuid.bytes, buffer->bytes + sizeof(buffer->bytes) - buffer->left, sizeof(uuid.bytes));
-    buffer->left -= sizeof(uuid.bytes);
+    take_random(&uuid_buffer, uuid.bytes, sizeof(uuid.bytes));
     uuid.bytes[6] = (uint8_t)((uuid.bytes[6] & 0x0f) | 0x40); /* version 4 */
     uuid.bytes[8] = (uint8_t)((uuid.bytes[8] & 0x3f) | 0x80); /* the variant of RFC 9562 */
     return uuid;
@@ -62,7 +69,7 @@ baton_uuid baton_uuid_random(void)
 baton_key baton_key_random(void)
 {
     baton_key key;
-    fill_random(key.bytes, sizeof(key.bytes));
+    take_random(&key_buffer, key.bytes, sizeof(key.bytes));
     return key;
 }
 

@@ -3,6 +3,7 @@
 #include "core/connector.h"
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/log.h"
 #include "base/name.h"
 #include <sched.h>
@@ -11,16 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static uint32_t fork_generation;
-
-static void after_fork(void)
-{
-    fork_generation++;
-}
-
 baton_status baton__connector_check(const baton_connector *connector)
 {
-    if (connector->fork_generation != fork_generation) {
+    if (connector->fork_generation != baton__fork_generation()) {
         return baton__fail(BATON_ERR_WRONG_PROCESS, "%s: made before fork(); exec, or make a connector in "
                            "the child", connector->name);
     }
@@ -160,11 +154,6 @@ static void close_engine(baton_connector *connector)
     connector->transport = NULL;
 }
 
-static void fork_watch_install(void)
-{
-    (void)pthread_atfork(NULL, NULL, after_fork);
-}
-
 static baton_status open_connector(baton_connector *connector, const baton_connector_options *options,
                                    const baton__clock *clock)
 {
@@ -192,8 +181,6 @@ baton_status baton__connector_create_with(const baton_connector_options *options
                                           const baton__transport_table *table,
                                           const baton__clock *clock, baton_connector **connector_out)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, fork_watch_install);
     if (connector_out == NULL) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "connector: no place for the result");
     }
@@ -202,7 +189,7 @@ baton_status baton__connector_create_with(const baton_connector_options *options
         return baton__fail_memory("a connector");
     }
     connector->references = 1;
-    connector->fork_generation = fork_generation;
+    connector->fork_generation = baton__fork_generation();
     connector->table = table;
     connector->instance = baton_uuid_random();
     connector->epoch = baton__realtime_ns();
@@ -343,7 +330,7 @@ void baton_connector_destroy(baton_connector *connector)
     if (connector == NULL) {
         return;
     }
-    if (connector->fork_generation != fork_generation) {
+    if (connector->fork_generation != baton__fork_generation()) {
         return; /* the parent's; nothing of it works here */
     }
     if (baton_loop_is_owner(connector->loop)) {

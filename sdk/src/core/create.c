@@ -111,10 +111,15 @@ static bool enter_creation(baton_connector *connector)
     return false;
 }
 
+/* On the owner thread it begins at once: what it comes to is told later all the same, from the list of what is ready. */
 static void submit(baton_operation *op)
 {
     __atomic_store_n(&op->status, BATON_OPERATION_INITIALIZED, __ATOMIC_RELEASE);
-    baton__operation_request(op, BATON__REQUEST_BEGIN);
+    if (baton_loop_is_owner(op->connector->loop)) {
+        baton__operation_begin(op);
+    } else {
+        baton__operation_request(op, BATON__REQUEST_BEGIN);
+    }
 }
 
 static baton_status begin_creation(baton_connector *connector, const void *result)

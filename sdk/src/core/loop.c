@@ -253,7 +253,10 @@ int baton__loop_turn(baton_loop *loop)
     }
     /* A system call for the sources: when there is nothing else to do, or now and then. */
     if (done == 0 || ++loop->turns % POLL_EVERY == 0) {
-        done += run_sources(loop);
+        int events = run_sources(loop);
+        if (events != 0) {
+            done += events + run_tasks(loop); /* what a message has begun, at once */
+        }
     }
     if (done != 0) {
         baton_loop_expect(loop);

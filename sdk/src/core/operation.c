@@ -238,7 +238,7 @@ static baton_status register_memory(baton_operation *op)
     return BATON_OK;
 }
 
-static void begin(baton_operation *op)
+void baton__operation_begin(baton_operation *op)
 {
     baton_connector *connector = op->connector;
     BATON__COUNT(connector, operations_created);
@@ -269,7 +269,7 @@ void baton__operation_requested(baton_task *task)
     baton_operation *op = (baton_operation *)((char *)task - offsetof(baton_operation, task));
     uint32_t bits = __atomic_exchange_n(&op->requests, 0, __ATOMIC_ACQ_REL);
     if ((bits & BATON__REQUEST_BEGIN) != 0) {
-        begin(op);
+        baton__operation_begin(op);
     }
     if ((bits & BATON__REQUEST_ANSWER) != 0 && baton__operation_status(op) == BATON_OPERATION_IN_PROGRESS) {
         baton__active_answer(op);

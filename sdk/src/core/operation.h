@@ -25,6 +25,8 @@ void baton__operation_request(baton_operation *operation, uint32_t bits);
 /* COMPLETE for OK, CANCELLED where a side wanted it so, else ERRORED. */
 baton_operation_status baton__status_for(baton_status reason);
 void baton__operation_unref(baton_operation *operation);
+/* Owner thread, once: timers, registration, tables; then the work of its side. */
+void baton__operation_begin(baton_operation *operation);
 /* The task of operation->task: works off the request bits. */
 void baton__operation_requested(baton_task *task);
 /* Deadline or cancel, whichever side it is. Owner thread. */

@@ -3,7 +3,13 @@
 
 #include "base/error.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+
+/* From here on a mapping of its own is worth its price: two system calls and a fault for each page. */
+#define MAPPED_FROM (128 * 1024)
+#define ALIGNMENT   64
 
 static baton_status host_check(uint32_t id)
 {
@@ -20,17 +26,24 @@ static baton_status host_check_memory(uint32_t id, const void *pointer, size_t s
     return host_check(id);
 }
 
-/* Straight from the kernel: page-aligned, shares no page with other data, and costs nothing until
- * used. */
+/* Large: straight from the kernel, page-aligned, costs nothing until used. Small: from the heap, at the start of a cache line. */
 static baton_status host_allocate(uint32_t id, size_t size_bytes, void **pointer_out)
 {
     baton_status status = host_check(id);
     if (status != BATON_OK) {
         return status;
     }
-    void *pointer =
-        mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pointer == MAP_FAILED) {
+    void *pointer;
+    if (size_bytes < MAPPED_FROM) {
+        pointer = aligned_alloc(ALIGNMENT, (size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+        if (pointer != NULL) {
+            memset(pointer, 0, size_bytes);
+        }
+    } else {
+        pointer = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        pointer = pointer == MAP_FAILED ? NULL : pointer;
+    }
+    if (pointer == NULL) {
         return baton__fail(BATON_ERR_OUT_OF_MEMORY, "no %zu bytes of host memory", size_bytes);
     }
     *pointer_out = pointer;
@@ -40,7 +53,11 @@ static baton_status host_allocate(uint32_t id, size_t size_bytes, void **pointer
 static void host_deallocate(uint32_t id, void *pointer, size_t size_bytes)
 {
     (void)id;
-    (void)munmap(pointer, size_bytes);
+    if (size_bytes < MAPPED_FROM) {
+        free(pointer);
+    } else {
+        (void)munmap(pointer, size_bytes);
+    }
 }
 
 const baton__device_table baton__device_host = {

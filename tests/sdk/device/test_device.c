@@ -147,20 +147,31 @@ Test(device, wellformed_is_what_some_machine_can_have)
     cr_assert_not(baton__device_is_wellformed((baton_device){BATON_DEVICE_KIND_HOST, 1}));
 }
 
-Test(device, host_memory_is_page_aligned_zeroed_and_writable)
+static void check_host_memory(size_t size, uintptr_t alignment)
 {
     const baton__device_table *host = baton__device_find(BATON_DEVICE_KIND_HOST);
-    const size_t size = 100001;
     void *pointer = NULL;
     cr_assert_eq(host->allocate(0, size, &pointer), BATON_OK);
     unsigned char *bytes = pointer;
-    cr_assert_eq((uintptr_t)pointer % (uintptr_t)sysconf(_SC_PAGESIZE), 0);
+    cr_assert_eq((uintptr_t)pointer % alignment, 0);
     for (size_t i = 0; i < size; i++) {
         cr_assert_eq(bytes[i], 0);
         bytes[i] = 0xff;
     }
     cr_assert_eq(host->check_memory(0, pointer, size), BATON_OK);
     host->deallocate(0, pointer, size);
+}
+
+Test(device, host_memory_is_aligned_zeroed_and_writable)
+{
+    const size_t sizes[] = {1, 63, 64, 4097, 131071};
+    for (int round = 0; round < 3; round++) { /* the heap gives the same memory again, used */
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+            check_host_memory(sizes[i], 64);
+        }
+        check_host_memory(131072, (uintptr_t)sysconf(_SC_PAGESIZE));
+        check_host_memory(1000001, (uintptr_t)sysconf(_SC_PAGESIZE));
+    }
 }
 
 Test(device, too_much_host_memory_is_refused_and_the_output_untouched)
