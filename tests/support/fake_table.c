@@ -204,6 +204,11 @@ static baton_status endpoint_flush(baton__endpoint *endpoint, baton__transfer *t
     return BATON_OK;
 }
 
+static void endpoint_heard(baton__endpoint *endpoint)
+{
+    (void)endpoint;
+}
+
 static void endpoint_describe(baton__endpoint *endpoint, char *text, size_t size)
 {
     (void)endpoint;
@@ -306,6 +311,7 @@ const baton__transport_table fake_transport_table = {
     .endpoint_create = endpoint_create,
     .endpoint_close = endpoint_close,
     .endpoint_flush = endpoint_flush,
+    .endpoint_heard = endpoint_heard,
     .endpoint_describe = endpoint_describe,
     .send = send_message,
     .receive = receive,

@@ -171,6 +171,9 @@ void baton__peer_reset(baton__peer *peer)
 
 void baton__peer_heard(baton__peer *peer)
 {
+    if (!peer->heard && peer->endpoint != NULL) {
+        peer->connector->table->endpoint_heard(peer->endpoint);
+    }
     peer->heard = true;
     peer->ever_heard = true;
     peer->failures = 0;

@@ -62,6 +62,8 @@ typedef struct baton__transport_table {
     void (*endpoint_close)(baton__endpoint *endpoint, void (*closed)(void *owner));
     /* Waits for what was sent before; done runs once. Errors: ERR_TRANSPORT. */
     baton_status (*endpoint_flush)(baton__endpoint *endpoint, baton__transfer *transfer, bool *pending_out);
+    /* The remote worker has an endpoint to this one: a message of it came. As often as it does. */
+    void (*endpoint_heard)(baton__endpoint *endpoint);
     /* The kinds of link under it, such as "posix" or "tcp"; "" while it is not known yet. */
     void (*endpoint_describe)(baton__endpoint *endpoint, char *text, size_t size);
 

@@ -42,6 +42,7 @@ baton_status baton__ucx_endpoint_create(baton__transport *transport, const void 
         return baton__fail(mapped == BATON_ERR_TRANSPORT ? BATON_ERR_UNREACHABLE : mapped,
                            "UCX cannot reach the peer: %s", ucs_status_string(status));
     }
+    baton__ucx_wire_init(endpoint);
     *endpoint_out = endpoint;
     return BATON_OK;
 }
@@ -64,6 +65,7 @@ static void on_closed(void *request, ucs_status_t status, void *user_data)
 void baton__ucx_endpoint_close(baton__endpoint *endpoint, void (*closed)(void *owner))
 {
     endpoint->closed = closed;
+    baton__ucx_wire_cancel(endpoint);
     ucp_request_param_t params = {
         .op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS | UCP_OP_ATTR_FIELD_CALLBACK |
                         UCP_OP_ATTR_FIELD_USER_DATA,

@@ -150,11 +150,18 @@ static const void *address(const baton__transport *transport, size_t *size_out)
 
 static int progress(baton__transport *transport)
 {
-    return (int)ucp_worker_progress(transport->worker);
+    int done = (int)ucp_worker_progress(transport->worker);
+    if (transport->unsent != NULL || transport->cancelled != NULL) {
+        done += baton__ucx_wire_progress(transport);
+    }
+    return done;
 }
 
 static bool arm(baton__transport *transport)
 {
+    if (transport->cancelled != NULL) {
+        return false;
+    }
     ucs_status_t status = ucp_worker_arm(transport->worker);
     if (status != UCS_OK && status != UCS_ERR_BUSY) {
         BATON__ERROR("ucx: cannot arm the worker: %s", ucs_status_string(status));
@@ -206,6 +213,7 @@ const baton__transport_table baton__transport_ucx = {
     .endpoint_create = baton__ucx_endpoint_create,
     .endpoint_close = baton__ucx_endpoint_close,
     .endpoint_flush = baton__ucx_endpoint_flush,
+    .endpoint_heard = baton__ucx_wire_heard,
     .endpoint_describe = baton__ucx_endpoint_describe,
     .send = baton__ucx_send,
     .receive = baton__ucx_receive,
