@@ -262,17 +262,23 @@ static baton_status send_message(baton__endpoint *endpoint, const void *header, 
     return BATON_OK;
 }
 
-static baton_status receive(baton__transport *transport, const baton__payload *payload,
+static baton_status receive(baton__endpoint *endpoint, const baton__payload *payload,
                             void *buffer, baton__transfer *transfer, bool *pending_out,
                             int *native_out)
 {
-    (void)transport;
+    (void)endpoint;
     message *m = payload->data;
     m->receiving = transfer;
     m->buffer = buffer;
     *pending_out = true;
     *native_out = 0;
     return BATON_OK;
+}
+
+static bool revoke(baton__transfer *transfer)
+{
+    (void)transfer;
+    return false;
 }
 
 static baton_status memory_register(baton__transport *transport, void *pointer, size_t size,
@@ -315,6 +321,7 @@ const baton__transport_table fake_transport_table = {
     .endpoint_describe = endpoint_describe,
     .send = send_message,
     .receive = receive,
+    .revoke = revoke,
     .memory_register = memory_register,
     .memory_deregister = memory_deregister,
     .native_text = native_text,

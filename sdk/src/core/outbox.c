@@ -215,9 +215,8 @@ baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation,
     bool pending = false;
     baton_status status = BATON_OK;
     if (payload->announced) {
-        status = operation->connector->table->receive(operation->connector->transport, payload,
-                                                      piece.pointer, &chunk->transfer, &pending,
-                                                      native_out);
+        status = operation->connector->table->receive(peer->endpoint, payload, piece.pointer,
+                                                      &chunk->transfer, &pending, native_out);
     } else {
         memcpy(piece.pointer, payload->data, piece.size);
     }

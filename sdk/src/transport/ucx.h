@@ -27,6 +27,7 @@ struct baton__transport {
     ucp_address_t *address;
     size_t address_size;
     int fd;
+    ucp_datatype_t revocable; /* ucx_revocable.c */
     baton__transport_callbacks callbacks;
     void *callback_context;
     baton__endpoint *unsent;    /* endpoints with sends that wait */
@@ -38,6 +39,8 @@ struct baton__endpoint {
     ucp_ep_h ep;
     void *owner;
     void (*closed)(void *owner);
+    char kinds[32]; /* of its lanes */
+    bool revocable; /* all of them copy (ucx_revocable.c) */
     /* How far the exchange of endpoint ids is (ucx_wire.c). */
     bool wired; /* under way or done: sends are UCX's alone */
     bool heard; /* the peer's endpoint is there */
@@ -68,9 +71,17 @@ ucs_status_t baton__ucx_register_handlers(baton__transport *transport);
 baton_status baton__ucx_send(baton__endpoint *endpoint, const void *header, size_t header_size,
                              const void *data, size_t size, bool eager, baton__transfer *transfer,
                              bool *pending_out, int *native_out);
-baton_status baton__ucx_receive(baton__transport *transport, const baton__payload *payload,
+baton_status baton__ucx_receive(baton__endpoint *endpoint, const baton__payload *payload,
                                 void *buffer, baton__transfer *transfer, bool *pending_out,
                                 int *native_out);
+/* ucx_revocable.c: memory that UCX reaches through our own functions alone. */
+ucs_status_t baton__ucx_revocable_init(baton__transport *transport);
+/* After the worker is gone. */
+void baton__ucx_revocable_fini(baton__transport *transport);
+/* Whether lanes of these kinds, "posix,tcp" say, work with it. */
+bool baton__ucx_is_revocable(const char *kinds);
+bool baton__ucx_revoke(baton__transfer *transfer);
+
 /* The send itself. */
 ucs_status_ptr_t baton__ucx_send_now(baton__endpoint *endpoint, const baton__waiting *message,
                                      uint32_t attributes);

@@ -97,6 +97,14 @@ static void on_received(void *request, ucs_status_t status, size_t length, void 
     baton__ucx_sent(request, status, user_data);
 }
 
+static void set_memory(const baton__endpoint *endpoint, baton__transfer *transfer, void *memory,
+                       size_t size)
+{
+    transfer->memory = memory;
+    transfer->size = size;
+    transfer->revocable = endpoint->revocable;
+}
+
 ucs_status_ptr_t baton__ucx_send_now(baton__endpoint *endpoint, const baton__waiting *message,
                                      uint32_t attributes)
 {
@@ -110,6 +118,12 @@ ucs_status_ptr_t baton__ucx_send_now(baton__endpoint *endpoint, const baton__wai
         .user_data = message->transfer,
         .memory_type = UCS_MEMORY_TYPE_HOST,
     };
+    if (!message->eager && endpoint->revocable) {
+        params.op_attr_mask |= UCP_OP_ATTR_FIELD_DATATYPE;
+        params.datatype = endpoint->transport->revocable;
+        return ucp_am_send_nbx(endpoint->ep, BATON__AM_ID, message->header, message->header_size,
+                               message->transfer, 1, &params);
+    }
     return ucp_am_send_nbx(endpoint->ep, BATON__AM_ID, message->header, message->header_size,
                            message->data, message->size, &params);
 }
@@ -124,16 +138,18 @@ baton_status baton__ucx_send(baton__endpoint *endpoint, const void *header, size
                               .data = data,
                               .size = size,
                               .eager = eager};
+    set_memory(endpoint, transfer, (void *)data, size);
     if (!endpoint->wired) {
         return baton__ucx_wire_send(endpoint, &message, pending_out, native_out);
     }
     return baton__ucx_started(baton__ucx_send_now(endpoint, &message, 0), pending_out, native_out);
 }
 
-baton_status baton__ucx_receive(baton__transport *transport, const baton__payload *payload,
+baton_status baton__ucx_receive(baton__endpoint *endpoint, const baton__payload *payload,
                                 void *buffer, baton__transfer *transfer, bool *pending_out,
                                 int *native_out)
 {
+    baton__transport *transport = endpoint->transport;
     ucp_request_param_t params = {
         .op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA |
                         UCP_OP_ATTR_FIELD_MEMORY_TYPE,
@@ -141,7 +157,15 @@ baton_status baton__ucx_receive(baton__transport *transport, const baton__payloa
         .user_data = transfer,
         .memory_type = UCS_MEMORY_TYPE_HOST,
     };
-    return baton__ucx_started(ucp_am_recv_data_nbx(transport->worker, payload->data, buffer,
-                                                   payload->size, &params),
-                              pending_out, native_out);
+    size_t count = payload->size;
+    set_memory(endpoint, transfer, buffer, payload->size);
+    if (endpoint->revocable) {
+        params.op_attr_mask |= UCP_OP_ATTR_FIELD_DATATYPE;
+        params.datatype = transport->revocable;
+        buffer = transfer;
+        count = 1;
+    }
+    return baton__ucx_started(
+        ucp_am_recv_data_nbx(transport->worker, payload->data, buffer, count, &params), pending_out,
+        native_out);
 }

@@ -37,9 +37,8 @@ void baton__ucx_wire_init(baton__endpoint *endpoint)
     baton__transport_ucx_version(&major, &minor);
     endpoint->wired = true;
     if (major == 1 && minor < FIRST_FIXED_MINOR) {
-        char kinds[32];
-        baton__ucx_endpoint_describe(endpoint, kinds, sizeof(kinds));
-        endpoint->wired = strcmp(kinds, "tcp") != 0; /* a short message of shared memory has no room for a frame */
+        /* A short message of shared memory has no room for a frame. */
+        endpoint->wired = strcmp(endpoint->kinds, "tcp") != 0;
     }
 }
 

@@ -92,6 +92,9 @@ static ucs_status_t open_worker(baton__transport *transport)
     };
     ucs_status_t status = ucp_worker_create(transport->context, &params, &transport->worker);
     if (status == UCS_OK) {
+        status = baton__ucx_revocable_init(transport);
+    }
+    if (status == UCS_OK) {
         status = baton__ucx_register_handlers(transport);
     }
     if (status == UCS_OK) {
@@ -115,6 +118,7 @@ static void close_transport(baton__transport *transport)
     if (transport->context != NULL) {
         ucp_cleanup(transport->context);
     }
+    baton__ucx_revocable_fini(transport);
     free(transport);
 }
 
@@ -217,6 +221,7 @@ const baton__transport_table baton__transport_ucx = {
     .endpoint_describe = baton__ucx_endpoint_describe,
     .send = baton__ucx_send,
     .receive = baton__ucx_receive,
+    .revoke = baton__ucx_revoke,
     .memory_register = memory_register,
     .memory_deregister = memory_deregister,
     .native_text = native_text,
