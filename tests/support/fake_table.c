@@ -275,7 +275,7 @@ static baton_status receive(baton__endpoint *endpoint, const baton__payload *pay
     return BATON_OK;
 }
 
-static bool revoke(baton__transfer *transfer)
+static bool revoke_transfer(baton__transfer *transfer)
 {
     (void)transfer;
     return false;
@@ -321,7 +321,7 @@ const baton__transport_table fake_transport_table = {
     .endpoint_describe = endpoint_describe,
     .send = send_message,
     .receive = receive,
-    .revoke = revoke,
+    .revoke = revoke_transfer,
     .memory_register = memory_register,
     .memory_deregister = memory_deregister,
     .native_text = native_text,

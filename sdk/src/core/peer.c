@@ -278,7 +278,7 @@ static void on_stuck_timer(baton_timer *timer)
         return;
     }
     if (peer->transfers != 0) {
-        (void)baton__outbox_abandon(peer, peer->failures != 0);
+        baton__outbox_abandon(peer, peer->failures != 0);
     }
     if (peer->endpoint_gone && peer->transfers == 0) {
         trouble(peer);
@@ -289,7 +289,6 @@ static void on_stuck_timer(baton_timer *timer)
 
 static void begin_close(baton__peer *peer)
 {
-    watch_close(peer);
     peer->reset_wanted = false;
     peer->closing = true;
     peer->endpoint_gone = peer->endpoint == NULL;
@@ -303,6 +302,10 @@ static void begin_close(baton__peer *peer)
     peer->endpoint = NULL;
     if (endpoint != NULL) {
         peer->connector->table->endpoint_close(endpoint, on_closed);
+    }
+    baton__outbox_revoke(peer);
+    if (peer->transfers != 0 || !peer->endpoint_gone) {
+        watch_close(peer);
     }
 }
 
