@@ -204,6 +204,11 @@ static baton_status endpoint_flush(baton__endpoint *endpoint, baton__transfer *t
     return BATON_OK;
 }
 
+static void endpoint_heard(baton__endpoint *endpoint)
+{
+    (void)endpoint;
+}
+
 static void endpoint_describe(baton__endpoint *endpoint, char *text, size_t size)
 {
     (void)endpoint;
@@ -257,17 +262,23 @@ static baton_status send_message(baton__endpoint *endpoint, const void *header, 
     return BATON_OK;
 }
 
-static baton_status receive(baton__transport *transport, const baton__payload *payload,
+static baton_status receive(baton__endpoint *endpoint, const baton__payload *payload,
                             void *buffer, baton__transfer *transfer, bool *pending_out,
                             int *native_out)
 {
-    (void)transport;
+    (void)endpoint;
     message *m = payload->data;
     m->receiving = transfer;
     m->buffer = buffer;
     *pending_out = true;
     *native_out = 0;
     return BATON_OK;
+}
+
+static bool revoke_transfer(baton__transfer *transfer)
+{
+    (void)transfer;
+    return false;
 }
 
 static baton_status memory_register(baton__transport *transport, void *pointer, size_t size,
@@ -306,9 +317,11 @@ const baton__transport_table fake_transport_table = {
     .endpoint_create = endpoint_create,
     .endpoint_close = endpoint_close,
     .endpoint_flush = endpoint_flush,
+    .endpoint_heard = endpoint_heard,
     .endpoint_describe = endpoint_describe,
     .send = send_message,
     .receive = receive,
+    .revoke = revoke_transfer,
     .memory_register = memory_register,
     .memory_deregister = memory_deregister,
     .native_text = native_text,

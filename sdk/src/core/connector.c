@@ -301,7 +301,7 @@ static void abandon_all(baton_connector *connector)
     baton__peer *next;
     HASH_ITER(by_instance, connector->by_instance, peer, next)
     {
-        (void)baton__outbox_abandon(peer, true);
+        baton__outbox_abandon(peer, true);
     }
     (void)drive_until(connector, no_operation, 100);
 }

@@ -99,6 +99,7 @@ static bool open_frame(baton_connector *connector, const baton__frame *frame, co
         BATON__COUNT(connector, refused_session);
         return true;
     }
+    connector->table->endpoint_heard(peer->endpoint);
     if (!is_meant_for(connector, frame)) {
         baton__frame stale = {.type = BATON__FRAME_REFUSE,
                               .session = frame->session,

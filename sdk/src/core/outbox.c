@@ -95,8 +95,8 @@ baton_status baton__send_control(baton__peer *peer, baton__frame *frame, const v
 /* An abandoned chunk is called back after all, or never will be. */
 static void forget(baton__chunk *chunk)
 {
+    DL_DELETE(*chunk->orphans, chunk);
     if (chunk->held != NULL) {
-        DL_DELETE(*chunk->orphans, chunk);
         baton_descriptor_release(chunk->held);
     }
     free(chunk);
@@ -215,9 +215,8 @@ baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation,
     bool pending = false;
     baton_status status = BATON_OK;
     if (payload->announced) {
-        status = operation->connector->table->receive(operation->connector->transport, payload,
-                                                      piece.pointer, &chunk->transfer, &pending,
-                                                      native_out);
+        status = operation->connector->table->receive(peer->endpoint, payload, piece.pointer,
+                                                      &chunk->transfer, &pending, native_out);
     } else {
         memcpy(piece.pointer, payload->data, piece.size);
     }
@@ -242,11 +241,11 @@ static void abandon_chunk(baton__chunk *chunk, bool hold)
     op->inflight--;
     chunk->peer = NULL;
     chunk->operation = NULL;
+    chunk->orphans = &connector->orphans;
+    DL_APPEND(connector->orphans, chunk);
     if (hold) {
         const baton__plan *plan = copy.grant != NULL ? &copy.grant->plan : &op->plan;
         chunk->held = baton_descriptor_acquire(baton__plan_descriptor(plan, op->descriptors, copy.index));
-        chunk->orphans = &connector->orphans;
-        DL_APPEND(connector->orphans, chunk);
         op->end_reason = BATON_ERR_QUARANTINED;
         BATON__WARN("%s: UCX does not end a transfer with %s; its memory is held back", connector->name,
                     copy.peer->name);
@@ -266,30 +265,42 @@ static bool is_ending(const baton__chunk *chunk)
            (chunk->grant != NULL && chunk->grant->state == BATON__GRANT_CLOSING);
 }
 
-uint32_t baton__outbox_abandon(baton__peer *peer, bool lost)
+static void abandon_controls(baton__peer *peer)
 {
-    uint32_t gone = 0;
+    baton__control *control;
+    baton__control *next;
+    DL_FOREACH_SAFE(peer->controls, control, next)
+    {
+        DL_DELETE(peer->controls, control);
+        control->peer = NULL;
+        peer->transfers--;
+    }
+}
+
+void baton__outbox_revoke(baton__peer *peer)
+{
     baton__chunk *chunk;
-    baton__chunk *next_chunk;
-    DL_FOREACH_SAFE(peer->chunks, chunk, next_chunk)
+    baton__chunk *next;
+    DL_FOREACH_SAFE(peer->chunks, chunk, next)
+    {
+        if (peer->connector->table->revoke(&chunk->transfer)) {
+            abandon_chunk(chunk, false);
+        }
+    }
+    abandon_controls(peer);
+}
+
+void baton__outbox_abandon(baton__peer *peer, bool lost)
+{
+    baton__chunk *chunk;
+    baton__chunk *next;
+    DL_FOREACH_SAFE(peer->chunks, chunk, next)
     {
         if (lost || is_ending(chunk)) {
             abandon_chunk(chunk, !lost);
-            gone++;
         }
     }
-    baton__control *control;
-    baton__control *next_control;
-    DL_FOREACH_SAFE(peer->controls, control, next_control)
-    {
-        if (lost) {
-            DL_DELETE(peer->controls, control);
-            control->peer = NULL;
-            peer->transfers--;
-            gone++;
-        }
-    }
-    return gone;
+    abandon_controls(peer);
 }
 
 void baton__outbox_fini(baton_connector *connector)

@@ -25,8 +25,8 @@ struct baton__chunk {
     uint32_t index;
     bool incoming;
     size_t size;
-    baton__chunk **orphans; /* the list that it is in while held is not NULL */
-    baton_descriptor *held; /* abandoned, and the peer may still reach it: kept until UCX calls back */
+    baton__chunk **orphans; /* abandoned: the list that it is in until UCX calls back */
+    baton_descriptor *held; /* abandoned, and the peer may still reach it: kept as long */
     baton__chunk *prev;
     baton__chunk *next;
     uint8_t header[BATON__FRAME_SIZE];
@@ -45,13 +45,17 @@ baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation,
                                   int *native_out);
 
 /*
- * UCX 1.13 to 1.18 can keep a rendezvous of a closed endpoint for ever: flushing a shared-memory lane ignores the cancel flag, so a
- * FIFO that nobody empties any more is never flushed, and its requests are never purged. Gives such transfers of a closing
- * peer up. lost: UCX reported the endpoint broken, or the connector ends: nobody else can reach the memory, all of them go. Otherwise
- * the peer may only be stopped: those of operations that are ending go, the operations end QUARANTINED, and the
- * descriptors are held until UCX does call back. Returns how many went.
+ * The endpoint of a closing peer is closed. Takes the memory of its chunks away from the transport where the link allows
+ * it, always on TCP and shared memory, and gives them up at once: UCX up to 1.18 may keep its side of them for as long as
+ * a peer is stopped (transport/ucx_revocable.c). Control frames own their memory and are given up too.
  */
-uint32_t baton__outbox_abandon(baton__peer *peer, bool lost);
+void baton__outbox_revoke(baton__peer *peer);
+/*
+ * What is left of it (chunks on links with RDMA) has not ended in time. lost: UCX reported the endpoint broken, or the
+ * connector ends: nobody else can reach the memory, all of them go. Otherwise the peer may only be stopped: those of
+ * operations that are ending go, the operations end QUARANTINED, and the descriptors are held until UCX does call back.
+ */
+void baton__outbox_abandon(baton__peer *peer, bool lost);
 /* After the transport is closed. */
 void baton__outbox_fini(baton_connector *connector);
 

@@ -187,6 +187,9 @@ void baton__peer_reset(baton__peer *peer)
 
 void baton__peer_heard(baton__peer *peer)
 {
+    if (!peer->heard && peer->endpoint != NULL) {
+        peer->connector->table->endpoint_heard(peer->endpoint);
+    }
     peer->heard = true;
     peer->ever_heard = true;
     peer->failures = 0;
@@ -291,7 +294,7 @@ static void on_stuck_timer(baton_timer *timer)
         return;
     }
     if (peer->transfers != 0) {
-        (void)baton__outbox_abandon(peer, peer->failures != 0);
+        baton__outbox_abandon(peer, peer->failures != 0);
     }
     if (peer->endpoint_gone && peer->transfers == 0) {
         trouble(peer);
@@ -302,7 +305,6 @@ static void on_stuck_timer(baton_timer *timer)
 
 static void begin_close(baton__peer *peer)
 {
-    watch_close(peer);
     peer->reset_wanted = false;
     peer->closing = true;
     peer->endpoint_gone = peer->endpoint == NULL;
@@ -316,6 +318,10 @@ static void begin_close(baton__peer *peer)
     peer->endpoint = NULL;
     if (endpoint != NULL) {
         peer->connector->table->endpoint_close(endpoint, on_closed);
+    }
+    baton__outbox_revoke(peer);
+    if (peer->transfers != 0 || !peer->endpoint_gone) {
+        watch_close(peer);
     }
 }
 

@@ -17,10 +17,14 @@ typedef struct baton__endpoint baton__endpoint;   /* a connection to one remote 
 typedef struct baton__transfer baton__transfer;
 typedef struct baton__memory baton__memory;       /* a registration */
 
-/* A send or a receive in flight. Embedded in the caller's object; untouched until done has run. */
+/* A send or a receive in flight. Embedded in the caller's object, which stays until done has run. */
 struct baton__transfer {
     /* Once, if and only if the call returned with *pending_out true. native: the transport's code, 0 on success. */
     void (*done)(baton__transfer *transfer, baton_status status, int native);
+    /* The transport's: where the bytes of a chunk are. NULL: revoked. */
+    void *memory;
+    size_t size;
+    bool revocable; /* the transport reaches the bytes through memory alone */
 };
 
 /* The payload of an arriving message, valid inside the message callback only. */
@@ -62,16 +66,22 @@ typedef struct baton__transport_table {
     void (*endpoint_close)(baton__endpoint *endpoint, void (*closed)(void *owner));
     /* Waits for what was sent before; done runs once. Errors: ERR_TRANSPORT. */
     baton_status (*endpoint_flush)(baton__endpoint *endpoint, baton__transfer *transfer, bool *pending_out);
+    /* The remote worker has an endpoint to this one: a message of it came. As often as it does. */
+    void (*endpoint_heard)(baton__endpoint *endpoint);
     /* The kinds of link under it, such as "posix" or "tcp"; "" while it is not known yet. */
     void (*endpoint_describe)(baton__endpoint *endpoint, char *text, size_t size);
 
-    /* header and data stay valid until it is done. eager: a control message, never announced. Errors: ERR_TRANSPORT, ERR_PEER_LOST. */
+    /* header and data stay valid until it is done, data of a chunk until it is revoked. eager: a control message, never announced.
+     * Errors: ERR_TRANSPORT, ERR_PEER_LOST. */
     baton_status (*send)(baton__endpoint *endpoint, const void *header, size_t header_size,
                          const void *data, size_t size, bool eager, baton__transfer *transfer,
                          bool *pending_out, int *native_out);
-    /* An announced payload into buffer, all of payload->size bytes. */
-    baton_status (*receive)(baton__transport *transport, const baton__payload *payload, void *buffer,
+    /* An announced payload into buffer, all of payload->size bytes. endpoint: ours to the worker that announced it. */
+    baton_status (*receive)(baton__endpoint *endpoint, const baton__payload *payload, void *buffer,
                             baton__transfer *transfer, bool *pending_out, int *native_out);
+    /* A chunk that is pending, its endpoint closed: from here on nothing reads or writes its memory. done comes once the transport
+     * has finished with the object, which may be as late as in close. False: the link cannot promise it; wait for done. */
+    bool (*revoke)(baton__transfer *transfer);
 
     baton_status (*memory_register)(baton__transport *transport, void *pointer, size_t size,
                                     baton__memory **memory_out);

@@ -5,8 +5,21 @@
 #include "transport/transport.h"
 #include <ucp/api/ucp.h>
 
-/* The one active-message identifier of baton; every other one has a handler that refuses. */
+/* The active-message identifiers of baton; every other one has a handler that refuses. */
 #define BATON__AM_ID 0xBAu
+#define BATON__AM_ID_WIRE 0xBBu /* empty; sent so that UCX exchanges endpoint ids (ucx_wire.c) */
+
+/* A send that waits for its turn (ucx_wire.c). */
+typedef struct baton__waiting {
+    baton__transfer *transfer;
+    const void *header;
+    size_t header_size;
+    const void *data;
+    size_t size;
+    bool eager;
+    struct baton__waiting *prev;
+    struct baton__waiting *next;
+} baton__waiting;
 
 struct baton__transport {
     ucp_context_h context;
@@ -14,8 +27,11 @@ struct baton__transport {
     ucp_address_t *address;
     size_t address_size;
     int fd;
+    ucp_datatype_t revocable; /* ucx_revocable.c */
     baton__transport_callbacks callbacks;
     void *callback_context;
+    baton__endpoint *unsent;    /* endpoints with sends that wait */
+    baton__waiting *cancelled;  /* sends of endpoints that were closed before their turn */
 };
 
 struct baton__endpoint {
@@ -23,6 +39,17 @@ struct baton__endpoint {
     ucp_ep_h ep;
     void *owner;
     void (*closed)(void *owner);
+    char kinds[32]; /* of its lanes */
+    bool revocable; /* all of them copy (ucx_revocable.c) */
+    /* How far the exchange of endpoint ids is (ucx_wire.c). */
+    bool wired; /* under way or done: sends are UCX's alone */
+    bool heard; /* the peer's endpoint is there */
+    bool spoke; /* a frame of ours went into the lane */
+    bool unsent; /* in the transport's list */
+    uint64_t waiting_since_ns;
+    baton__waiting *waiting; /* oldest first */
+    baton__endpoint *prev;   /* in unsent */
+    baton__endpoint *next;
 };
 
 /* Process-wide manners, once: signal handlers off, log lines to our sink. */
@@ -44,9 +71,32 @@ ucs_status_t baton__ucx_register_handlers(baton__transport *transport);
 baton_status baton__ucx_send(baton__endpoint *endpoint, const void *header, size_t header_size,
                              const void *data, size_t size, bool eager, baton__transfer *transfer,
                              bool *pending_out, int *native_out);
-baton_status baton__ucx_receive(baton__transport *transport, const baton__payload *payload,
+baton_status baton__ucx_receive(baton__endpoint *endpoint, const baton__payload *payload,
                                 void *buffer, baton__transfer *transfer, bool *pending_out,
                                 int *native_out);
+/* ucx_revocable.c: memory that UCX reaches through our own functions alone. */
+ucs_status_t baton__ucx_revocable_init(baton__transport *transport);
+/* After the worker is gone. */
+void baton__ucx_revocable_fini(baton__transport *transport);
+/* Whether lanes of these kinds, "posix,tcp" say, work with it. */
+bool baton__ucx_is_revocable(const char *kinds);
+bool baton__ucx_revoke(baton__transfer *transfer);
+
+/* The send itself. */
+ucs_status_ptr_t baton__ucx_send_now(baton__endpoint *endpoint, const baton__waiting *message,
+                                     uint32_t attributes);
+
+/* ucx_wire.c: the order of first words on an endpoint. Once, after it was made. */
+void baton__ucx_wire_init(baton__endpoint *endpoint);
+/* A send of an endpoint that is not wired; as baton__transport_table.send. */
+baton_status baton__ucx_wire_send(baton__endpoint *endpoint, const baton__waiting *message,
+                                  bool *pending_out, int *native_out);
+void baton__ucx_wire_heard(baton__endpoint *endpoint);
+/* Sends whose turn has come, and the ends of those that never had one. Returns how many. */
+int baton__ucx_wire_progress(baton__transport *transport);
+/* The endpoint is being closed: its sends end in the next progress. */
+void baton__ucx_wire_cancel(baton__endpoint *endpoint);
+
 /* Completion of a request: maps what UCX returned at once. */
 baton_status baton__ucx_started(ucs_status_ptr_t request, bool *pending_out, int *native_out);
 void baton__ucx_sent(void *request, ucs_status_t status, void *user_data);

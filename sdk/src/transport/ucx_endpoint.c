@@ -18,6 +18,49 @@ static void on_error(void *argument, ucp_ep_h ep, ucs_status_t status)
     }
 }
 
+/*
+ * UCX 1.13 has no query for the transports of an endpoint, but prints them: lines such as
+ *   "#               lane[0]:  2:posix/memory.0 md[1] -> ... am am_bw#0 wireup"
+ * Collects the names of the lanes that carry active messages or rendezvous data.
+ */
+static void collect(char *text, size_t size, const char *line)
+{
+    const char *lane = strstr(line, "lane[");
+    const char *colon = lane == NULL ? NULL : strchr(lane, ':');
+    colon = colon == NULL ? NULL : strchr(colon + 1, ':');
+    if (colon == NULL || (strstr(line, " am") == NULL && strstr(line, " rma_bw") == NULL)) {
+        return;
+    }
+    char name[32];
+    size_t length = strcspn(colon + 1, "/ \n");
+    if (length == 0 || length >= sizeof(name)) {
+        return;
+    }
+    memcpy(name, colon + 1, length);
+    name[length] = '\0';
+    if (strstr(text, name) == NULL && strlen(text) + length + 2 < size) {
+        (void)snprintf(text + strlen(text), size - strlen(text), "%s%s", *text ? "," : "", name);
+    }
+}
+
+static void find_kinds(baton__endpoint *endpoint)
+{
+    char *printed = NULL;
+    size_t printed_size = 0;
+    FILE *stream = open_memstream(&printed, &printed_size);
+    if (stream == NULL) {
+        return;
+    }
+    ucp_ep_print_info(endpoint->ep, stream);
+    if (fclose(stream) == 0) {
+        char *rest = printed;
+        for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+            collect(endpoint->kinds, sizeof(endpoint->kinds), line);
+        }
+    }
+    free(printed);
+}
+
 baton_status baton__ucx_endpoint_create(baton__transport *transport, const void *address, size_t size,
                                         void *owner, baton__endpoint **endpoint_out)
 {
@@ -42,6 +85,9 @@ baton_status baton__ucx_endpoint_create(baton__transport *transport, const void 
         return baton__fail(mapped == BATON_ERR_TRANSPORT ? BATON_ERR_UNREACHABLE : mapped,
                            "UCX cannot reach the peer: %s", ucs_status_string(status));
     }
+    find_kinds(endpoint);
+    endpoint->revocable = endpoint->kinds[0] != '\0' && baton__ucx_is_revocable(endpoint->kinds);
+    baton__ucx_wire_init(endpoint);
     *endpoint_out = endpoint;
     return BATON_OK;
 }
@@ -64,6 +110,7 @@ static void on_closed(void *request, ucs_status_t status, void *user_data)
 void baton__ucx_endpoint_close(baton__endpoint *endpoint, void (*closed)(void *owner))
 {
     endpoint->closed = closed;
+    baton__ucx_wire_cancel(endpoint);
     ucp_request_param_t params = {
         .op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS | UCP_OP_ATTR_FIELD_CALLBACK |
                         UCP_OP_ATTR_FIELD_USER_DATA,
@@ -93,46 +140,7 @@ baton_status baton__ucx_endpoint_flush(baton__endpoint *endpoint, baton__transfe
     return baton__ucx_started(ucp_ep_flush_nbx(endpoint->ep, &params), pending_out, &native);
 }
 
-/*
- * UCX 1.13 has no query for the transports of an endpoint, but prints them: lines such as
- *   "#               lane[0]:  2:posix/memory.0 md[1] -> ... am am_bw#0 wireup"
- * Collects the names of the lanes that carry active messages or rendezvous data.
- */
-static void collect(char *text, size_t size, const char *line)
-{
-    const char *lane = strstr(line, "lane[");
-    const char *colon = lane == NULL ? NULL : strchr(lane, ':');
-    colon = colon == NULL ? NULL : strchr(colon + 1, ':');
-    if (colon == NULL || (strstr(line, " am") == NULL && strstr(line, " rma_bw") == NULL)) {
-        return;
-    }
-    char name[32];
-    size_t length = strcspn(colon + 1, "/ \n");
-    if (length == 0 || length >= sizeof(name)) {
-        return;
-    }
-    memcpy(name, colon + 1, length);
-    name[length] = '\0';
-    if (strstr(text, name) == NULL && strlen(text) + length + 2 < size) {
-        (void)snprintf(text + strlen(text), size - strlen(text), "%s%s", *text ? "," : "", name);
-    }
-}
-
 void baton__ucx_endpoint_describe(baton__endpoint *endpoint, char *text, size_t size)
 {
-    char *printed = NULL;
-    size_t printed_size = 0;
-    text[0] = '\0';
-    FILE *stream = open_memstream(&printed, &printed_size);
-    if (stream == NULL) {
-        return;
-    }
-    ucp_ep_print_info(endpoint->ep, stream);
-    if (fclose(stream) == 0) {
-        char *rest = printed;
-        for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-            collect(text, size, line);
-        }
-    }
-    free(printed);
+    (void)snprintf(text, size, "%s", endpoint->kinds);
 }

@@ -28,6 +28,27 @@ static ucs_status_t on_foreign(void *argument, const void *header, size_t header
     return UCS_OK;
 }
 
+static ucs_status_t on_wire(void *argument, const void *header, size_t header_length, void *data,
+                            size_t length, const ucp_am_recv_param_t *param)
+{
+    if (header_length == 0 && length == 0) {
+        return UCS_OK; /* what UCX exchanged because of it was all it was for */
+    }
+    return on_foreign(argument, header, header_length, data, length, param);
+}
+
+static ucp_am_recv_callback_t handler_of(unsigned id)
+{
+    switch (id) {
+    case BATON__AM_ID:
+        return on_message;
+    case BATON__AM_ID_WIRE:
+        return on_wire;
+    default:
+        return on_foreign;
+    }
+}
+
 ucs_status_t baton__ucx_register_handlers(baton__transport *transport)
 {
     /* Downwards: UCX makes its table whole with the first one. A message with an identifier beyond the
@@ -37,7 +58,7 @@ ucs_status_t baton__ucx_register_handlers(baton__transport *transport)
             .field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB |
                           UCP_AM_HANDLER_PARAM_FIELD_ARG,
             .id = id,
-            .cb = id == BATON__AM_ID ? on_message : on_foreign,
+            .cb = handler_of(id),
             .arg = transport,
         };
         ucs_status_t status = ucp_worker_set_am_recv_handler(transport->worker, &params);
@@ -76,29 +97,59 @@ static void on_received(void *request, ucs_status_t status, size_t length, void 
     baton__ucx_sent(request, status, user_data);
 }
 
-baton_status baton__ucx_send(baton__endpoint *endpoint, const void *header, size_t header_size,
-                             const void *data, size_t size, bool eager, baton__transfer *transfer,
-                             bool *pending_out, int *native_out)
+static void set_memory(const baton__endpoint *endpoint, baton__transfer *transfer, void *memory,
+                       size_t size)
+{
+    transfer->memory = memory;
+    transfer->size = size;
+    transfer->revocable = endpoint->revocable;
+}
+
+ucs_status_ptr_t baton__ucx_send_now(baton__endpoint *endpoint, const baton__waiting *message,
+                                     uint32_t attributes)
 {
     /* No memory handle: with RDMA lanes UCX would leave out its own invalidation when the send fails,
      * and on TCP and shared memory a handle gains nothing. */
     ucp_request_param_t params = {
         .op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA |
-                        UCP_OP_ATTR_FIELD_FLAGS | UCP_OP_ATTR_FIELD_MEMORY_TYPE,
-        .flags = eager ? UCP_AM_SEND_FLAG_EAGER : 0,
+                        UCP_OP_ATTR_FIELD_FLAGS | UCP_OP_ATTR_FIELD_MEMORY_TYPE | attributes,
+        .flags = message->eager ? UCP_AM_SEND_FLAG_EAGER : 0,
         .cb = {.send = baton__ucx_sent},
-        .user_data = transfer,
+        .user_data = message->transfer,
         .memory_type = UCS_MEMORY_TYPE_HOST,
     };
-    return baton__ucx_started(ucp_am_send_nbx(endpoint->ep, BATON__AM_ID, header, header_size, data,
-                                              size, &params),
-                              pending_out, native_out);
+    if (!message->eager && endpoint->revocable) {
+        params.op_attr_mask |= UCP_OP_ATTR_FIELD_DATATYPE;
+        params.datatype = endpoint->transport->revocable;
+        return ucp_am_send_nbx(endpoint->ep, BATON__AM_ID, message->header, message->header_size,
+                               message->transfer, 1, &params);
+    }
+    return ucp_am_send_nbx(endpoint->ep, BATON__AM_ID, message->header, message->header_size,
+                           message->data, message->size, &params);
 }
 
-baton_status baton__ucx_receive(baton__transport *transport, const baton__payload *payload,
+baton_status baton__ucx_send(baton__endpoint *endpoint, const void *header, size_t header_size,
+                             const void *data, size_t size, bool eager, baton__transfer *transfer,
+                             bool *pending_out, int *native_out)
+{
+    baton__waiting message = {.transfer = transfer,
+                              .header = header,
+                              .header_size = header_size,
+                              .data = data,
+                              .size = size,
+                              .eager = eager};
+    set_memory(endpoint, transfer, (void *)data, size);
+    if (!endpoint->wired) {
+        return baton__ucx_wire_send(endpoint, &message, pending_out, native_out);
+    }
+    return baton__ucx_started(baton__ucx_send_now(endpoint, &message, 0), pending_out, native_out);
+}
+
+baton_status baton__ucx_receive(baton__endpoint *endpoint, const baton__payload *payload,
                                 void *buffer, baton__transfer *transfer, bool *pending_out,
                                 int *native_out)
 {
+    baton__transport *transport = endpoint->transport;
     ucp_request_param_t params = {
         .op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA |
                         UCP_OP_ATTR_FIELD_MEMORY_TYPE,
@@ -106,7 +157,15 @@ baton_status baton__ucx_receive(baton__transport *transport, const baton__payloa
         .user_data = transfer,
         .memory_type = UCS_MEMORY_TYPE_HOST,
     };
-    return baton__ucx_started(ucp_am_recv_data_nbx(transport->worker, payload->data, buffer,
-                                                   payload->size, &params),
-                              pending_out, native_out);
+    size_t count = payload->size;
+    set_memory(endpoint, transfer, buffer, payload->size);
+    if (endpoint->revocable) {
+        params.op_attr_mask |= UCP_OP_ATTR_FIELD_DATATYPE;
+        params.datatype = transport->revocable;
+        buffer = transfer;
+        count = 1;
+    }
+    return baton__ucx_started(
+        ucp_am_recv_data_nbx(transport->worker, payload->data, buffer, count, &params), pending_out,
+        native_out);
 }

@@ -92,6 +92,9 @@ static ucs_status_t open_worker(baton__transport *transport)
     };
     ucs_status_t status = ucp_worker_create(transport->context, &params, &transport->worker);
     if (status == UCS_OK) {
+        status = baton__ucx_revocable_init(transport);
+    }
+    if (status == UCS_OK) {
         status = baton__ucx_register_handlers(transport);
     }
     if (status == UCS_OK) {
@@ -115,6 +118,7 @@ static void close_transport(baton__transport *transport)
     if (transport->context != NULL) {
         ucp_cleanup(transport->context);
     }
+    baton__ucx_revocable_fini(transport);
     free(transport);
 }
 
@@ -150,11 +154,18 @@ static const void *address(const baton__transport *transport, size_t *size_out)
 
 static int progress(baton__transport *transport)
 {
-    return (int)ucp_worker_progress(transport->worker);
+    int done = (int)ucp_worker_progress(transport->worker);
+    if (transport->unsent != NULL || transport->cancelled != NULL) {
+        done += baton__ucx_wire_progress(transport);
+    }
+    return done;
 }
 
 static bool arm(baton__transport *transport)
 {
+    if (transport->cancelled != NULL) {
+        return false;
+    }
     ucs_status_t status = ucp_worker_arm(transport->worker);
     if (status != UCS_OK && status != UCS_ERR_BUSY) {
         BATON__ERROR("ucx: cannot arm the worker: %s", ucs_status_string(status));
@@ -206,9 +217,11 @@ const baton__transport_table baton__transport_ucx = {
     .endpoint_create = baton__ucx_endpoint_create,
     .endpoint_close = baton__ucx_endpoint_close,
     .endpoint_flush = baton__ucx_endpoint_flush,
+    .endpoint_heard = baton__ucx_wire_heard,
     .endpoint_describe = baton__ucx_endpoint_describe,
     .send = baton__ucx_send,
     .receive = baton__ucx_receive,
+    .revoke = baton__ucx_revoke,
     .memory_register = memory_register,
     .memory_deregister = memory_deregister,
     .native_text = native_text,
