@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { THREADS = 4, POSTS = 5000, SHARED = 3, DEADLINE_MS = 60000 };
+enum { THREADS = 4, POSTS = 20000, SHARED = 3, DEADLINE_MS = 60000 };
 
 typedef struct counted {
     baton_task task;

@@ -37,6 +37,7 @@ static void close_loop(void)
 }
 
 TestSuite(loop, .init = open_sleepy, .fini = close_loop, .timeout = 60);
+TestSuite(loop_spin, .fini = close_loop, .timeout = 60);
 
 /* What ran, in order. */
 static int order[2 * MANY];
@@ -378,7 +379,7 @@ Test(loop, an_armed_one_is_readable_when_a_timer_is_due)
     loop = first;
 }
 
-Test(loop, spins_only_after_work_and_for_its_time, .init = NULL)
+Test(loop_spin, begins_after_work_and_ends_after_its_time)
 {
     numbered it = {.task = {.run = run_noted}};
     open_loop(200);
@@ -396,7 +397,7 @@ Test(loop, spins_only_after_work_and_for_its_time, .init = NULL)
     cr_assert_not(baton__loop_spins(loop), "a turn without work begins no spinning");
 }
 
-Test(loop, spins_never_or_always_if_told_so, .init = NULL)
+Test(loop_spin, never_begins_or_never_ends_if_told_so)
 {
     open_loop(0);
     baton_loop_expect(loop);
