@@ -11,7 +11,8 @@
  */
 #include "fuzz/dispatch_world.h"
 
-enum { STEPS_MAX = 60, PAYLOAD_MAX = 70000 };
+/* A payload of a whole chunk fits no operation here: what it passes for would be out of bounds. */
+enum { STEPS_MAX = 60, PAYLOAD_MAX = BATON__CHUNK_BYTES };
 
 /* What a step spoils of a frame. */
 enum {

@@ -27,11 +27,41 @@ static void add(script *s, uint8_t byte)
     }
 }
 
-/* A frame with right numbers and a right payload; bits of `spoiled` as in fuzz_dispatch.c. */
+/* How one series of inputs goes: two types of frames that are held back, and the numbers and the
+ * payload of what is shot, as fuzz_dispatch.c reads them: 0 for the right ones. */
+typedef struct mode {
+    baton__frame_type held[2];
+    uint8_t number;
+    uint8_t payload;
+} mode;
+
+static const mode modes[] = {
+    {{BATON__FRAME_OPEN, BATON__FRAME_OPEN}, 0, 0},
+    {{BATON__FRAME_DATA, BATON__FRAME_WRITE}, 0, 0},
+    {{BATON__FRAME_DATA, BATON__FRAME_WRITE}, 16, 0},
+    {{BATON__FRAME_GRANT, BATON__FRAME_WRITE}, 16, 31},
+    {{BATON__FRAME_DATA, BATON__FRAME_WRITE}, 20, 0},
+    {{BATON__FRAME_DATA, BATON__FRAME_WRITE}, 20, 31},
+    {{BATON__FRAME_MOVED, BATON__FRAME_COMMIT}, 26, 31},
+    {{BATON__FRAME_GRANT, BATON__FRAME_ACK}, 29, 3},
+};
+enum { MODES = sizeof(modes) / sizeof(modes[0]) };
+
+/* Bits of `spoiled` as in fuzz_dispatch.c. */
 static void add_frame(script *s, uint8_t how, uint8_t type, uint8_t lane, uint8_t spoiled,
-                      uint8_t index)
+                      uint8_t index, const mode *it)
 {
-    const uint8_t bytes[] = {how, (uint8_t)(type - 1), lane, spoiled, index, 0, 0, 0, 0, 0, index};
+    const uint8_t bytes[] = {how,
+                             (uint8_t)(type - 1),
+                             lane,
+                             spoiled,
+                             it->number != 0 ? it->number : index,
+                             it->number,
+                             it->number,
+                             it->number,
+                             it->payload,
+                             index,
+                             index};
     for (size_t i = 0; i < sizeof(bytes) - ((spoiled & 64) == 0); i++) {
         add(s, bytes[i]);
     }
@@ -48,29 +78,29 @@ static void write_script(const char *directory, const char *name, unsigned numbe
     }
 }
 
-static script begin(uint8_t flags, uint8_t stuck, uint8_t turns)
+static script begin(uint8_t flags, const mode *it)
 {
     script s = {.used = 0};
     add(&s, flags);
-    add(&s, stuck);
-    add(&s, turns);
+    add(&s, (uint8_t)((it->held[0] - 1) + 17 * (it->held[1] - 1)));
+    add(&s, 5); /* turns */
     return s;
 }
 
 static void write_type(const char *directory, uint8_t type)
 {
-    for (uint8_t mode = 0; mode < 8; mode++) {
-        script s = begin((uint8_t)(mode % 3 + mode / 3 * 8 + 4), (uint8_t)(mode * 30), 5);
+    for (uint8_t i = 0; i < MODES; i++) {
+        script s = begin((uint8_t)(i % 3 + 4 + i / 2 * 8), &modes[i]);
         for (uint8_t lane = 0; lane < KINDS; lane++) {
             for (uint8_t bit = 0; bit < 8; bit++) {
                 uint8_t spoiled = bit == 7 ? 0 : (uint8_t)(1U << bit);
-                add_frame(&s, SHOOT, type, lane, spoiled, (uint8_t)(bit % 3));
+                add_frame(&s, SHOOT, type, lane, spoiled, (uint8_t)(bit % 3), &modes[i]);
             }
-            add_frame(&s, ANNOUNCED, type, lane, 0, lane);
+            add_frame(&s, ANNOUNCED, type, lane, 0, lane, &modes[i]);
             add(&s, TURN_TARGET);
             add(&s, TURN_PEER);
         }
-        write_script(directory, baton__frame_type_name((baton__frame_type)type), mode, &s);
+        write_script(directory, baton__frame_type_name((baton__frame_type)type), i, &s);
     }
 }
 
