@@ -117,6 +117,8 @@ static baton_status check_options(const baton_offer_options *options, uint32_t j
         wrong = "acknowledge";
     } else if (options->deadline_ms < 1 || options->deadline_ms > DEADLINE_MAX_MS) {
         wrong = "deadline_ms (1 .. 86400000)";
+    } else if (options->lease_ms > DEADLINE_MAX_MS) {
+        wrong = "lease_ms (0 .. 86400000)";
     } else if (options->attempts < 1) {
         wrong = "attempts (at least 1)";
     } else if (options->claim_ms < 1) {

@@ -75,6 +75,7 @@ typedef struct fake_state {
     } plans[FAKE_TYPES];
     uint64_t now_ns;
     bool is_cut;
+    bool is_stuck;
     bool is_unreachable;
 } fake_state;
 

@@ -22,9 +22,25 @@ static baton_status open_worker(const char *label, const baton__transport_callba
     return BATON_OK;
 }
 
+/* Nobody is left to hear how what is held back ends. */
+static void forget_held(const baton__transport *transport)
+{
+    message *m;
+    message *next;
+    DL_FOREACH_SAFE(fake.held, m, next)
+    {
+        m->from = m->from == transport ? NULL : m->from;
+        if (m->to == transport) {
+            DL_DELETE(fake.held, m);
+            fake_end_message(m, BATON_ERR_PEER_LOST, FAKE_RESET);
+        }
+    }
+}
+
 static void close_worker(baton__transport *transport)
 {
     fake.workers[transport->index] = NULL;
+    forget_held(transport);
     while (transport->inbox != NULL) {
         message *m = transport->inbox;
         DL_DELETE(transport->inbox, m);
@@ -184,7 +200,9 @@ static void endpoint_close(baton__endpoint *endpoint, void (*closed)(void *owner
 {
     baton__transport *transport = endpoint->transport;
     fake_cut_endpoint(endpoint);
-    break_other_end(endpoint);
+    if (!fake.is_stuck) {
+        break_other_end(endpoint);
+    }
     completion *c = calloc(1, sizeof(*c));
     if (c == NULL) {
         abort();

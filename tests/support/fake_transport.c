@@ -42,6 +42,11 @@ void fake_set_cut(bool cut)
     fake.is_cut = cut;
 }
 
+void fake_set_stuck(bool stuck)
+{
+    fake.is_stuck = stuck;
+}
+
 void fake_set_unreachable(bool unreachable)
 {
     fake.is_unreachable = unreachable;
@@ -101,7 +106,7 @@ static void cut_messages(message **list, const baton__endpoint *endpoint)
         bool ours = m->endpoint == endpoint;
         bool fetched =
             m->receiving != NULL && m->to == endpoint->transport && m->from == endpoint->target;
-        if (m->announced && (ours || fetched)) {
+        if (m->announced && (ours || fetched) && !fake.is_stuck) {
             DL_DELETE(*list, m);
             fake_end_message(m, BATON_ERR_CANCELLED, FAKE_CANCELLED);
         } else if (ours) {
@@ -150,6 +155,7 @@ void fake_reset(void)
     }
     memset(fake.plans, 0, sizeof(fake.plans));
     fake.is_cut = false;
+    fake.is_stuck = false;
     fake.is_unreachable = false;
 }
 

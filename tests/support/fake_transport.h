@@ -40,12 +40,15 @@ unsigned fake_sent(baton__frame_type type);
 void fake_break(void);
 /* As long as it is set, sends succeed and nothing arrives: a peer that is stopped, or cut off. */
 void fake_set_cut(bool cut);
+/* As long as it is set, transfers of an endpoint that is closed do not end, as happens with UCX
+ * when the peer is stopped: fake_reset ends them. */
+void fake_set_stuck(bool stuck);
 /* As long as it is set, endpoint_create fails. */
 void fake_set_unreachable(bool unreachable);
 /* A message out of nowhere for the connector that was made as the index-th. */
 void fake_inject(unsigned index, const void *header, size_t header_size, const void *data,
                  size_t size, bool announced);
-/* Forgets plans, held messages and counts. */
+/* Forgets plans, held messages (whose transfers end) and counts. */
 void fake_reset(void);
 
 #endif

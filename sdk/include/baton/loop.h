@@ -59,7 +59,8 @@ BATON_API bool baton_loop_is_owner(const baton_loop *loop);
  */
 BATON_API bool baton_loop_post(baton_loop *loop, baton_task *task);
 
-/** Starts or moves a timer. due_ns: time of baton_loop_now_ns. Errors: ERR_OUT_OF_MEMORY. */
+/** Starts or moves a timer. due_ns: time of baton_loop_now_ns; inside fire, what is due already waits for the
+ *  next turn. Errors: ERR_OUT_OF_MEMORY. */
 BATON_API BATON_CHECKED baton_status baton_loop_timer_start(baton_loop *loop, baton_timer *timer,
                                                             uint64_t due_ns);
 /** Stops it; legal when it is not running. */

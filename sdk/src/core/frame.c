@@ -90,6 +90,9 @@ uint32_t baton__reason_pack(baton_status reason)
 
 baton_status baton__reason_unpack(uint32_t packed)
 {
+    if (packed == 0) {
+        return BATON_ERR_PEER_FAILED; /* success is told by COMMIT: no refusal may look like it */
+    }
     switch (packed) {
 #define REASON_CASE(name, value, text)                                                             \
     case (uint32_t)-(value):                                                                       \

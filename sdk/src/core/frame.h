@@ -103,7 +103,7 @@ static inline uint32_t baton__open_count(uint32_t d) { return d & 0x1FFFFu; }
 static inline uint32_t baton__open_kind(uint32_t d) { return d >> 24 & 0xFu; }
 static inline uint32_t baton__open_window(uint32_t d) { return d >> 28; }
 
-/* A reason as it travels, and back; anything unknown becomes ERR_PEER_FAILED. */
+/* A reason as it travels, and back; anything unknown, and success, becomes ERR_PEER_FAILED. */
 uint32_t baton__reason_pack(baton_status reason);
 baton_status baton__reason_unpack(uint32_t packed);
 

@@ -38,6 +38,7 @@ struct baton_loop {
     uint32_t asleep;
     uintptr_t owner; /* pthread_self of the thread inside, 0 if none */
     baton__timer_heap timers;
+    uint64_t firing_ns; /* timers that are due by then are firing; 0 if none are */
     uint64_t timerfd_due_ns; /* what the timerfd is set to; UINT64_MAX if it is not */
     int wake_fd;
     int timer_fd;
@@ -214,9 +215,11 @@ static int run_timers(baton_loop *loop)
     }
     uint64_t now = baton_loop_now_ns(loop);
     int done = 0;
+    loop->firing_ns = now;
     for (baton_timer *timer; (timer = baton__timer_heap_pop(&loop->timers, now)) != NULL; done++) {
         timer->fire(timer);
     }
+    loop->firing_ns = 0;
     return done;
 }
 
@@ -355,6 +358,9 @@ uint64_t baton__loop_sleeps(const baton_loop *loop)
 
 baton_status baton_loop_timer_start(baton_loop *loop, baton_timer *timer, uint64_t due_ns)
 {
+    if (loop->firing_ns != 0 && due_ns <= loop->firing_ns) {
+        due_ns = loop->firing_ns + 1; /* or one that starts itself again would keep this turn for ever */
+    }
     return baton__timer_heap_start(&loop->timers, timer, due_ns);
 }
 

@@ -42,6 +42,9 @@ static void serve(baton__grant *grant, uint32_t index)
 static void send_grant(baton__grant *grant, uint32_t window)
 {
     baton_operation *op = grant->operation;
+    if (grant->state != BATON__GRANT_ACTIVE) {
+        return; /* no memory for its lease: it is closed, and the consumer was told */
+    }
     baton__frame frame = {
         .type = BATON__FRAME_GRANT,
         .session = grant->session,

@@ -305,6 +305,8 @@ static void on_stuck_timer(baton_timer *timer)
 
 static void begin_close(baton__peer *peer)
 {
+    /* Its time to come back begins when this session is drained, whatever an earlier one has left of its own. */
+    baton_loop_timer_stop(peer->connector->loop, &peer->resume_timer);
     peer->reset_wanted = false;
     peer->closing = true;
     peer->endpoint_gone = peer->endpoint == NULL;

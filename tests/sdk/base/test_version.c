@@ -21,3 +21,13 @@ Test(version, is_a_constant_string)
 {
     cr_assert_eq(baton_version(), baton_version());
 }
+
+Test(version, of_the_transport_is_that_of_the_library_that_is_loaded)
+{
+    int major = -1;
+    int minor = -1;
+    cr_assert_eq(sscanf(baton_transport_version(), "%d.%d", &major, &minor), 2, "%s",
+                 baton_transport_version());
+    cr_assert_geq(major, 1);
+    cr_assert_eq(baton_transport_version(), baton_transport_version());
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/timer_heap.h"
+
+#include "support/no_memory.h"
+
+#include <criterion/criterion.h>
+
+enum { MANY = 20000, FIRST_CAPACITY = 64 };
+
+static baton__timer_heap heap;
+static baton_timer timers[MANY];
+
+static void clear(void)
+{
+    heap = (baton__timer_heap){0};
+    memset(timers, 0, sizeof(timers));
+}
+
+static void fini(void)
+{
+    baton__timer_heap_fini(&heap);
+}
+
+TestSuite(timer_heap, .init = clear, .fini = fini);
+
+static void start(size_t index, uint64_t due_ns)
+{
+    cr_assert_eq(baton__timer_heap_start(&heap, &timers[index], due_ns), BATON_OK);
+}
+
+/* Random numbers that are the same in every run. */
+static uint64_t next_random(uint64_t *state)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return *state >> 33;
+}
+
+/* Every timer knows its place, and none is due before its parent. */
+static void expect_sound(void)
+{
+    for (size_t i = 0; i < heap.used; i++) {
+        cr_assert_eq(heap.items[i]->slot_, i + 1);
+        cr_assert_leq(heap.items[i == 0 ? 0 : (i - 1) / 2]->due_ns_, heap.items[i]->due_ns_);
+    }
+}
+
+Test(timer_heap, an_empty_one_has_nothing_due)
+{
+    cr_assert_eq(baton__timer_heap_next(&heap), UINT64_MAX);
+    cr_assert_null(baton__timer_heap_pop(&heap, UINT64_MAX));
+    baton__timer_heap_stop(&heap, &timers[0]);
+    cr_assert_eq(heap.used, 0);
+}
+
+Test(timer_heap, gives_the_earliest_first)
+{
+    static const uint64_t due[] = {50, 10, 40, 20, 30, 0, UINT64_MAX};
+    for (size_t i = 0; i < 7; i++) {
+        start(i, due[i]);
+    }
+    static const size_t order[] = {5, 1, 3, 4, 2, 0, 6};
+    for (size_t i = 0; i < 7; i++) {
+        cr_assert_eq(baton__timer_heap_next(&heap), due[order[i]]);
+        cr_assert_eq(baton__timer_heap_pop(&heap, UINT64_MAX), &timers[order[i]]);
+        cr_assert_eq(timers[order[i]].slot_, 0);
+        expect_sound();
+    }
+    cr_assert_eq(baton__timer_heap_next(&heap), UINT64_MAX);
+}
+
+Test(timer_heap, gives_a_timer_at_its_time_and_not_before)
+{
+    start(0, 1000);
+    cr_assert_null(baton__timer_heap_pop(&heap, 999));
+    cr_assert_neq(timers[0].slot_, 0);
+    cr_assert_eq(baton__timer_heap_pop(&heap, 1000), &timers[0]);
+    cr_assert_null(baton__timer_heap_pop(&heap, UINT64_MAX));
+}
+
+Test(timer_heap, those_of_one_time_all_come_once)
+{
+    for (size_t i = 0; i < 1000; i++) {
+        start(i, 7);
+    }
+    start(1000, 8);
+    start(1001, 6);
+    cr_assert_eq(baton__timer_heap_pop(&heap, 8), &timers[1001]);
+    for (size_t i = 0; i < 1000; i++) {
+        baton_timer *timer = baton__timer_heap_pop(&heap, 8);
+        cr_assert_not_null(timer);
+        cr_assert_eq(timer->due_ns_, 7);
+        cr_assert_eq(timer->slot_, 0);
+        timer->due_ns_ = 0; /* a second time it would not be 7 */
+    }
+    cr_assert_eq(baton__timer_heap_pop(&heap, 8), &timers[1000]);
+}
+
+Test(timer_heap, any_of_them_can_be_stopped)
+{
+    for (size_t stopped = 0; stopped < 31; stopped++) {
+        for (size_t i = 0; i < 31; i++) {
+            start(i, 100 + i * 17 % 31);
+        }
+        baton__timer_heap_stop(&heap, &timers[stopped]);
+        baton__timer_heap_stop(&heap, &timers[stopped]);
+        cr_assert_eq(timers[stopped].slot_, 0);
+        cr_assert_eq(heap.used, 30);
+        expect_sound();
+        uint64_t last = 0;
+        for (baton_timer *timer; (timer = baton__timer_heap_pop(&heap, UINT64_MAX)) != NULL;) {
+            cr_assert_neq(timer, &timers[stopped]);
+            cr_assert_gt(timer->due_ns_, last);
+            last = timer->due_ns_;
+        }
+    }
+}
+
+Test(timer_heap, a_started_one_moves_both_ways_and_is_there_once)
+{
+    for (size_t i = 0; i < 100; i++) {
+        start(i, 1000 + i);
+    }
+    start(99, 1);
+    cr_assert_eq(baton__timer_heap_next(&heap), 1);
+    start(99, 5000);
+    cr_assert_eq(baton__timer_heap_next(&heap), 1000);
+    start(0, 4000);
+    start(50, 1050); /* where it is */
+    cr_assert_eq(heap.used, 100);
+    expect_sound();
+    for (size_t i = 1; i < 99; i++) {
+        cr_assert_eq(baton__timer_heap_pop(&heap, UINT64_MAX), &timers[i]);
+    }
+    cr_assert_eq(baton__timer_heap_pop(&heap, UINT64_MAX), &timers[0]);
+    cr_assert_eq(baton__timer_heap_pop(&heap, UINT64_MAX), &timers[99]);
+    cr_assert_null(baton__timer_heap_pop(&heap, UINT64_MAX));
+}
+
+Test(timer_heap, thousands_in_random_order_come_sorted)
+{
+    uint64_t state = 1;
+    for (size_t i = 0; i < MANY; i++) {
+        start(i, next_random(&state) % 5000);
+    }
+    expect_sound();
+    uint64_t last = 0;
+    for (size_t i = 0; i < MANY; i++) {
+        uint64_t next = baton__timer_heap_next(&heap);
+        baton_timer *timer = baton__timer_heap_pop(&heap, next);
+        cr_assert_not_null(timer);
+        cr_assert_eq(timer->due_ns_, next);
+        cr_assert_geq(next, last);
+        last = next;
+    }
+    cr_assert_eq(heap.used, 0);
+}
+
+/* Against a table that says for each timer when it is due, 0 when it is not running. */
+Test(timer_heap, thousands_of_random_starts_moves_stops_and_pops_agree_with_a_table)
+{
+    enum { TIMERS = 300, STEPS = 30000 };
+    static uint64_t due[TIMERS];
+    uint64_t state = 2;
+    uint64_t now = 1;
+    for (size_t step = 0; step < STEPS; step++) {
+        size_t i = (size_t)(next_random(&state) % TIMERS);
+        uint64_t what = next_random(&state) % 4;
+        if (what < 2) {
+            due[i] = now + next_random(&state) % 1000;
+            start(i, due[i]);
+        } else if (what == 2) {
+            due[i] = 0;
+            baton__timer_heap_stop(&heap, &timers[i]);
+        } else {
+            now += next_random(&state) % 20;
+        }
+        uint64_t earliest = UINT64_MAX;
+        for (size_t k = 0; k < TIMERS; k++) {
+            cr_assert_eq(due[k] != 0, timers[k].slot_ != 0);
+            earliest = due[k] != 0 && due[k] < earliest ? due[k] : earliest;
+        }
+        cr_assert_eq(baton__timer_heap_next(&heap), earliest);
+        baton_timer *timer = baton__timer_heap_pop(&heap, now);
+        cr_assert_eq(timer != NULL, earliest <= now);
+        if (timer != NULL) {
+            cr_assert_eq(due[timer - timers], earliest);
+            due[timer - timers] = 0;
+        }
+    }
+    expect_sound();
+}
+
+Test(timer_heap, its_end_stops_what_is_running)
+{
+    for (size_t i = 0; i < 100; i++) {
+        start(i, i);
+    }
+    baton__timer_heap_fini(&heap);
+    for (size_t i = 0; i < 100; i++) {
+        cr_assert_eq(timers[i].slot_, 0);
+    }
+    cr_assert_eq(baton__timer_heap_next(&heap), UINT64_MAX);
+    start(0, 5); /* and it can be used again */
+    cr_assert_eq(baton__timer_heap_pop(&heap, 5), &timers[0]);
+}
+
+Test(timer_heap, without_memory_a_start_fails_and_the_others_stay)
+{
+    struct rlimit before;
+    for (size_t i = 0; i < FIRST_CAPACITY; i++) {
+        start(i, 10 + i);
+    }
+    if (!no_memory_begin(2 * FIRST_CAPACITY * sizeof(baton_timer *), &before)) {
+        cr_skip_test("memory cannot be made to fail here");
+    }
+    baton_status status = baton__timer_heap_start(&heap, &timers[FIRST_CAPACITY], 1);
+    baton_status moved = baton__timer_heap_start(&heap, &timers[63], 5);
+    no_memory_end(&before);
+    cr_assert_eq(status, BATON_ERR_OUT_OF_MEMORY);
+    cr_assert_eq(moved, BATON_OK, "moving needs no memory");
+    cr_assert_eq(timers[FIRST_CAPACITY].slot_, 0);
+    cr_assert_eq(heap.used, FIRST_CAPACITY);
+    cr_assert_eq(baton__timer_heap_next(&heap), 5);
+    expect_sound();
+}
