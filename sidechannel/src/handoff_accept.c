@@ -3,6 +3,7 @@
 #include "handoff.h"
 
 #include "base/error.h"
+#include "base/options.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,6 +20,10 @@ baton_status baton__handoff_await(baton_handoff *handoff, baton__event *event, u
     char what[192];
     if (baton__event_is_set(event)) {
         return BATON_OK;
+    }
+    baton_status status = baton__session_check(handoff->session);
+    if (status != BATON_OK) {
+        return status;
     }
     baton__handoff_describe(handoff, what, sizeof(what));
     if (baton__session_is_owner(handoff->session)) {
@@ -247,7 +252,7 @@ baton_status baton_handoff_local(const baton_handoff *handoff, size_t index,
 baton_status baton_handoff_wait(baton_handoff *handoff, uint32_t timeout_ms,
                                 baton_outcome *outcome_out)
 {
-    if (handoff == NULL || (outcome_out != NULL && outcome_out->struct_size < sizeof(size_t))) {
+    if (handoff == NULL || (outcome_out != NULL && !baton__output_is_sized(outcome_out))) {
         return baton__fail(
             BATON_ERR_INVALID_ARGUMENT,
             "handoff is NULL, or the outcome does not begin with BATON_OUTCOME_INIT");

@@ -143,9 +143,9 @@ static void tell_origin(baton_handoff *handoff, const baton_operation_report *re
 {
     bool is_confirmed =
         report->status == BATON_OPERATION_COMPLETE || report->reason == BATON_ERR_NACKED;
-    bool is_application = handoff->message.acknowledge == BATON_ACKNOWLEDGE_APPLICATION;
-    bool has_answer = is_application ? handoff->state == BATON__HANDOFF_ANSWERED : handoff->moved;
-    if (is_confirmed || (handoff->granted && has_answer)) {
+    /* Whatever else it ended with, it had not given its word: a DONE now could be a false success at the origin. */
+    bool has_answered = report->reason == BATON_ERR_UNCONFIRMED;
+    if (is_confirmed || (handoff->granted && has_answered)) {
         baton__handoff_report(handoff, !is_confirmed);
     } else if (handoff->granted) {
         if (report->reason != BATON_ERR_PEER_CANCELLED) {

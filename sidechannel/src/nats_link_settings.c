@@ -2,6 +2,7 @@
 #include "nats_link_settings.h"
 
 #include "base/error.h"
+#include "base/options.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,12 +85,8 @@ static baton_status check_files(const baton_nats_options *options)
     return status;
 }
 
-static baton_status check(const char *name, const baton_nats_options *options)
+static baton_status check(const baton_nats_options *options)
 {
-    if (name == NULL || options->struct_size < sizeof(baton_nats_options)) {
-        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "NATS options: no name, or struct_size is "
-                                                       "not set (BATON_NATS_OPTIONS_INIT)");
-    }
     if ((options->tls_certificate_file == NULL) != (options->tls_key_file == NULL)) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT,
                            "NATS options: a TLS certificate and its key go together");
@@ -123,12 +120,16 @@ static baton_status try_options(const baton__nats_settings *settings)
 }
 
 baton_status baton__nats_settings_init(baton__nats_settings *settings, const char *name,
-                                       const baton_nats_options *options)
+                                       const baton_nats_options *given)
 {
-    static const baton_nats_options defaults = BATON_NATS_OPTIONS_INIT;
-    options = options == NULL ? &defaults : options;
+    baton_nats_options mine = BATON_NATS_OPTIONS_INIT;
+    const baton_nats_options *options = &mine;
     *settings = (baton__nats_settings){0};
-    baton_status status = check(name, options);
+    if (name == NULL || (given != NULL && !baton__options_copy(&mine, sizeof(mine), given))) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "NATS options: no name, or struct_size is "
+                                                       "not set (BATON_NATS_OPTIONS_INIT)");
+    }
+    baton_status status = check(options);
     if (status != BATON_OK) {
         return status;
     }

@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/options.h"
 #include "base/log.h"
 #include "base/name.h"
-#include "options.h"
 #include "worker.h"
 #include <stddef.h>
 #include <stdlib.h>
@@ -164,9 +164,9 @@ static baton_status check_descriptors(const char *to, baton_descriptor *const *d
 static baton_status check_session(baton__session *session, const baton_offer_options *options,
                                   size_t count)
 {
-    if (baton__session_is_foreign(session)) {
-        return baton__fail(BATON_ERR_WRONG_PROCESS, "the worker \"%s\" was made before fork()",
-                           session->name);
+    baton_status status = baton__session_check(session);
+    if (status != BATON_OK) {
+        return status;
     }
     if (baton__session_is_closing(session)) {
         return baton__fail(BATON_ERR_SHUT_DOWN, "the worker \"%s\" is shutting down",

@@ -71,6 +71,7 @@ struct baton_offer {
     baton__offer_state backed;  /* which of the two it was: BACKOFF or QUEUED */
     uint32_t claim_ms;          /* how long the next publication may stay unopened */
     bool has_place;             /* of the bounded queue */
+    bool quarantined;           /* atomic: an attempt ended so, whatever came after it */
 
     baton_operation_status
         end_status; /* ENDING: what it ends as, unless the data has moved after all */

@@ -47,6 +47,19 @@ static void start_timer(baton_offer *offer, uint64_t due_ns)
     }
 }
 
+/*
+ * Anything up to ms, as "full jitter" has it (Brooker, Exponential Backoff And Jitter, 2015): offers that were refused
+ * together must not come back together, or a consumer takes as many as it has places, and is idle until the
+ * rest comes.
+ */
+static uint64_t jitter_ns(uint32_t ms)
+{
+    baton_uuid random = baton_uuid_random();
+    uint32_t word;
+    memcpy(&word, random.bytes, sizeof(word));
+    return (ms * BATON__NS_PER_MS >> 16) * (word >> 16);
+}
+
 static void on_timer(baton_timer *timer)
 {
     baton_offer *offer = (baton_offer *)((char *)timer - offsetof(baton_offer, timer));
@@ -187,7 +200,7 @@ void baton__offer_publish(baton_offer *offer)
         baton__offer_end(offer, BATON_OPERATION_ERRORED, status, NULL);
     } else {
         baton__offer_enter(offer, BATON__OFFER_OFFERED);
-        start_timer(offer, now + offer->claim_ms * BATON__NS_PER_MS);
+        start_timer(offer, now + offer->claim_ms * BATON__NS_PER_MS + jitter_ns(offer->claim_ms / 4));
         uint32_t most =
             offer->options.claim_ms > CLAIM_MAX_MS ? offer->options.claim_ms : CLAIM_MAX_MS;
         offer->claim_ms = offer->claim_ms > most / 2 ? most : offer->claim_ms * 2;
@@ -204,8 +217,7 @@ void baton__offer_back_off(baton_offer *offer, baton__offer_state state, uint32_
     uint32_t next = offer->backoff_ms > most / 2 ? most : offer->backoff_ms * 2;
     offer->backoff_ms = next < first_ms ? first_ms : next;
     baton__offer_enter(offer, state);
-    start_timer(offer,
-                baton__session_now_ns(offer->session) + offer->backoff_ms * BATON__NS_PER_MS);
+    start_timer(offer, baton__session_now_ns(offer->session) + jitter_ns(offer->backoff_ms));
 }
 
 void baton__offer_absent(baton_offer *offer, baton_absence policy, baton_status reason)

@@ -3,6 +3,7 @@
 #include "offer.h"
 
 #include "base/error.h"
+#include "base/options.h"
 #include <stdio.h>
 
 static baton_status check_handle(const baton_offer *offer)
@@ -24,6 +25,10 @@ static baton_status await(baton_offer *offer, uint32_t timeout_ms)
     if (baton__event_is_set(&offer->record.ended)) {
         return BATON_OK;
     }
+    baton_status status = baton__session_check(offer->session);
+    if (status != BATON_OK) {
+        return status;
+    }
     describe(offer, what);
     if (baton__session_is_owner(offer->session)) {
         return baton__fail(BATON_ERR_WRONG_THREAD,
@@ -40,7 +45,7 @@ baton_status baton_offer_wait(baton_offer *offer, uint32_t timeout_ms, baton_out
 {
     char what[160];
     baton_status status = check_handle(offer);
-    if (status == BATON_OK && outcome_out != NULL && outcome_out->struct_size < sizeof(size_t)) {
+    if (status == BATON_OK && outcome_out != NULL && !baton__output_is_sized(outcome_out)) {
         status = baton__fail(BATON_ERR_INVALID_ARGUMENT,
                              "outcome: begin with BATON_OUTCOME_INIT, its struct_size is not set");
     }
@@ -107,7 +112,7 @@ baton_status baton_offer_close(baton_offer *offer, uint32_t timeout_ms)
     if (status == BATON_OK) {
         status = baton__record_read(&offer->record, &outcome);
     }
-    if (status == BATON_OK && outcome.reason == BATON_ERR_QUARANTINED) {
+    if (status == BATON_OK && __atomic_load_n(&offer->quarantined, __ATOMIC_RELAXED)) {
         return baton__fail(BATON_ERR_QUARANTINED, "offer: a peer may still reach its memory");
     }
     return status;

@@ -171,9 +171,12 @@ void baton__offers_unheard(baton__session *session, const char *token)
     if (offer == NULL || offer->state != BATON__OFFER_OFFERED) {
         return;
     }
-    bool is_grace = baton__session_now_ns(session) < session->grace_until_ns;
-    baton_absence policy = is_grace ? BATON_ABSENCE_WAIT : offer->options.nobody;
-    baton__offer_absent(offer, policy, BATON_ERR_NO_CONSUMER);
+    if (baton__session_now_ns(session) < session->grace_until_ns) {
+        /* Not a wait that the application chose: it takes no place of the bounded queue. */
+        baton__offer_back_off(offer, BATON__OFFER_QUEUED, UNHEARD_FIRST_MS);
+        return;
+    }
+    baton__offer_absent(offer, offer->options.nobody, BATON_ERR_NO_CONSUMER);
 }
 
 void baton__offers_denied(baton__session *session, const baton__subject *subject)

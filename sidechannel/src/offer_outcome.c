@@ -168,10 +168,14 @@ static bool has_another_attempt(const baton_offer *offer, baton_status reason)
     switch (reason) {
     case BATON_ERR_NACKED:
     case BATON_ERR_DEADLINE:
-    case BATON_ERR_QUARANTINED:
     case BATON_ERR_SHUT_DOWN:
     case BATON_ERR_CANCELLED:
         return false;
+    case BATON_ERR_QUARANTINED: /* two may read, but where one writes nobody else may */
+        if (offer->kind != BATON_OPERATION_READABLE) {
+            return false;
+        }
+        break;
     default:
         break;
     }
@@ -243,6 +247,9 @@ void baton__offer_attempt_over(baton_operation *operation, void *context)
     }
     if (report.status != BATON_OPERATION_COMPLETE && offer->grants == offer->attempt) {
         fail_attempt(offer, &report);
+    }
+    if (report.reason == BATON_ERR_QUARANTINED) {
+        __atomic_store_n(&offer->quarantined, true, __ATOMIC_RELAXED);
     }
     remember(offer, &report);
     baton_offer *held = baton__offer_acquire(offer);

@@ -2,6 +2,7 @@
 #include "record.h"
 
 #include "base/error.h"
+#include "base/options.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,14 +111,12 @@ static baton_outcome snapshot(const baton__record *record)
 
 baton_status baton__record_read(const baton__record *record, baton_outcome *out)
 {
-    if (out == NULL || out->struct_size < sizeof(size_t)) {
+    if (out == NULL || !baton__output_is_sized(out)) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT,
                            "outcome: begin with BATON_OUTCOME_INIT, its struct_size is not set");
     }
     baton_outcome now = snapshot(record);
-    size_t size = out->struct_size < sizeof(now) ? out->struct_size : sizeof(now);
-    now.struct_size = out->struct_size;
-    memcpy(out, &now, size);
+    baton__output_copy(out, &now, sizeof(now));
     return BATON_OK;
 }
 

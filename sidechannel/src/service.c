@@ -4,9 +4,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/options.h"
 #include "base/log.h"
 #include "base/name.h"
-#include "options.h"
 #include "worker.h"
 #include <stdlib.h>
 #include <string.h>
@@ -283,6 +283,9 @@ baton_status baton_worker_serve(baton_worker *worker, const char *pool,
                            "service: worker is NULL, or the options have no struct_size");
     }
     baton_status status = check_serve(pool, &mine);
+    if (status == BATON_OK) {
+        status = baton__session_check(baton__worker_session(worker));
+    }
     if (status != BATON_OK) {
         return status;
     }

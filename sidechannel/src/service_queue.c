@@ -297,11 +297,15 @@ baton_status baton_service_next(baton_service *service, uint32_t timeout_ms,
         return baton__fail(BATON_ERR_WRONG_THREAD, "service \"%s\": the owner thread cannot wait",
                            service->pool);
     }
+    baton_status status = baton__session_check(service->session);
+    if (status != BATON_OK) {
+        return status;
+    }
     lock(service);
     service->running++;
     unlock(service);
     (void)baton__service_acquire(service);
-    baton_status status = next(service, timeout_ms, handoff_out);
+    status = next(service, timeout_ms, handoff_out);
     end_running(service);
     baton__service_release(service);
     return status;

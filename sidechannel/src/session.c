@@ -84,6 +84,14 @@ bool baton__session_is_foreign(const baton__session *session)
     return session->fork_generation != baton__fork_generation();
 }
 
+baton_status baton__session_check(const baton__session *session)
+{
+    return baton__session_is_foreign(session)
+               ? baton__fail(BATON_ERR_WRONG_PROCESS, "the worker \"%s\" was made before fork()",
+                             session->name)
+               : BATON_OK;
+}
+
 bool baton__session_post(baton__session *session, baton_task *task)
 {
     if (baton__session_is_foreign(session)) {

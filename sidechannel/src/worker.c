@@ -10,11 +10,11 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/options.h"
 #include "base/log.h"
 #include "base/name.h"
 #include "handoff.h"
 #include "offer.h"
-#include "options.h"
 #include "service.h"
 #include <stdlib.h>
 #include <string.h>
@@ -241,9 +241,9 @@ baton_status baton_worker_shut_down(baton_worker *worker, uint32_t timeout_ms)
     if (worker == NULL) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "worker is NULL");
     }
-    if (baton__session_is_foreign(worker->session)) {
-        return baton__fail(BATON_ERR_WRONG_PROCESS, "worker \"%s\": made before fork()",
-                           worker->session->name);
+    baton_status status = baton__session_check(worker->session);
+    if (status != BATON_OK) {
+        return status;
     }
     if (must_not_wait(worker)) {
         return baton__fail(BATON_ERR_WRONG_THREAD,
@@ -251,7 +251,7 @@ baton_status baton_worker_shut_down(baton_worker *worker, uint32_t timeout_ms)
                            worker->session->name);
     }
     (void)pthread_mutex_lock(&worker->shutting);
-    baton_status status = shut_down(worker, timeout_ms);
+    status = shut_down(worker, timeout_ms);
     (void)pthread_mutex_unlock(&worker->shutting);
     return status;
 }
@@ -340,13 +340,12 @@ baton_status baton_worker_progress_wait(baton_worker *worker, uint32_t timeout_m
 
 baton_status baton_worker_get_stats(const baton_worker *worker, baton_worker_stats *stats_out)
 {
-    if (worker == NULL || stats_out == NULL || stats_out->struct_size < sizeof(size_t)) {
+    if (worker == NULL || stats_out == NULL || !baton__output_is_sized(stats_out)) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT,
                            "worker or stats_out is NULL, or struct_size is not set");
     }
-    baton_worker_stats stats = {.struct_size = stats_out->struct_size};
+    baton_worker_stats stats = {0};
     baton__counters_read(&worker->session->counters, &stats);
-    memcpy(stats_out, &stats,
-           stats_out->struct_size < sizeof(stats) ? stats_out->struct_size : sizeof(stats));
+    baton__output_copy(stats_out, &stats, sizeof(stats));
     return BATON_OK;
 }

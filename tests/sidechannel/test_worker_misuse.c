@@ -59,15 +59,27 @@ Test(worker_misuse, options_of_the_connector_need_their_size)
 }
 
 /* What a child of fork() gets to hear of its parent's worker; 0: what it should. */
-static int ask_in_child(baton_worker *worker, baton_descriptor *memory)
+static int ask_in_child(baton_worker *worker, baton_descriptor *memory, baton_offer *offer,
+                        baton_service *queue)
 {
     baton_offer *made = NULL;
     baton_service *service = NULL;
     if (baton_offer_readable(worker, "pool", &memory, 1, NULL, &made) != BATON_ERR_WRONG_PROCESS) {
         return 1;
     }
-    if (baton_worker_serve(worker, "pool", NULL, NULL, NULL, &service) == BATON_OK) {
+    if (baton_worker_serve(worker, "pool", NULL, NULL, NULL, &service) != BATON_ERR_WRONG_PROCESS) {
         return 2;
+    }
+    if (baton_offer_wait(offer, BATON_FOREVER, NULL) != BATON_ERR_WRONG_PROCESS) {
+        return 5;
+    }
+    baton_handoff *handoff = NULL;
+    if (baton_service_next(queue, BATON_FOREVER, &handoff) != BATON_ERR_WRONG_PROCESS) {
+        return 6;
+    }
+    baton_worker *again = NULL;
+    if (baton_worker_create(NULL, &again) != BATON_ERR_WRONG_PROCESS) {
+        return 7; /* UCX is half here: nothing that it begins would end */
     }
     if (baton_worker_shut_down(worker, 10) != BATON_ERR_WRONG_PROCESS) {
         return 3;
@@ -82,10 +94,15 @@ Test(worker_misuse, a_child_of_fork_is_told_and_harms_nothing, .timeout = 60)
     test_pair_start(&pair);
     baton_descriptor *memory = test_memory(100, seed);
     int status = -1;
+    baton_offer *waits = NULL;
+    baton_service *queue = NULL;
+    cr_assert_eq(test_offer(pair.a, "nobody", memory, OPTIONS(.nobody = BATON_ABSENCE_WAIT), &waits),
+                 BATON_OK);
+    cr_assert_eq(baton_worker_serve(pair.b, "queue", NULL, NULL, NULL, &queue), BATON_OK);
     pid_t child = fork();
     if (child == 0) {
         (void)alarm(20);
-        _exit(ask_in_child(pair.a, memory));
+        _exit(ask_in_child(pair.a, memory, waits, queue));
     }
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert_eq(status, 0, "%d", status);
@@ -96,6 +113,7 @@ Test(worker_misuse, a_child_of_fork_is_told_and_harms_nothing, .timeout = 60)
                  BATON_OK);
     cr_assert_eq(baton_offer_wait(made, 20000, NULL), BATON_OK);
     baton_offer_destroy(made);
+    baton_offer_destroy(waits);
     baton_descriptor_release(memory);
     test_pair_stop(&pair);
 }

@@ -60,6 +60,10 @@ static baton_status prepare(baton_operation *op)
     if (status == BATON_OK) {
         status = baton__peer_get(connector, block, &peer);
     }
+    if (status == BATON_OK && peer->surplus) {
+        status = baton__fail(BATON_ERR_LIMIT, "%s: peers_max (%u) peers are in use", connector->name,
+                             connector->options.peers_max);
+    }
     if (status != BATON_OK) {
         return status;
     }
@@ -148,13 +152,17 @@ static bool all_on_their_way(const baton_operation *op)
            baton__bits_full(&op->a.claimed) && op->inflight == 0;
 }
 
+/* The passive side may have given it up, and somebody else may have it: no false success. */
+static bool lease_is_over(const baton_operation *op)
+{
+    return !op->a.final && op->lease_ms != 0 && baton__now(op->connector) >= op->a.lease_until_ns;
+}
+
 static void tell_moved(baton_operation *op)
 {
-    if (!op->a.moved_told) {
-        op->a.moved_told = true;
-        __atomic_store_n(&op->moved, 1, __ATOMIC_RELEASE);
-        baton__operation_ready(op, BATON__READY_MOVED);
-    }
+    op->a.moved_told = true;
+    __atomic_store_n(&op->moved, 1, __ATOMIC_RELEASE);
+    baton__operation_ready(op, BATON__READY_MOVED);
 }
 
 void baton__active_pump(baton_operation *op)
@@ -174,7 +182,11 @@ void baton__active_pump(baton_operation *op)
     if (op->inflight != 0) {
         return;
     }
-    if (baton__bits_full(&op->a.done)) {
+    if (!op->a.moved_told && baton__bits_full(&op->a.done)) {
+        if (lease_is_over(op)) {
+            baton__active_stop(op, BATON_ERR_EXPIRED, 0);
+            return;
+        }
         tell_moved(op);
     }
     if (!op->a.final && (op->a.moved_told || all_on_their_way(op))) {
@@ -199,8 +211,8 @@ void baton__active_finish(baton_operation *op)
     if (op->completion == BATON_COMPLETION_ACK && !op->a.answered) {
         return; /* the application has the word */
     }
-    if (!op->a.final && op->lease_ms != 0 && baton__now(op->connector) >= op->a.lease_until_ns) {
-        baton__active_stop(op, BATON_ERR_EXPIRED, 0); /* the passive side may have given it up: no false success */
+    if (lease_is_over(op)) {
+        baton__active_stop(op, BATON_ERR_EXPIRED, 0);
         return;
     }
     send_answer(op);
@@ -329,6 +341,13 @@ void baton__active_plan_timer(baton_operation *op)
     }
 }
 
+void baton__active_renew(baton_operation *op)
+{
+    baton__frame frame = {
+        .type = BATON__FRAME_RENEW, .key = op->a.token, .a = baton__now(op->connector)};
+    (void)(op->a.attached && baton__active_send(op, &frame, NULL, 0));
+}
+
 void baton__active_timer(baton_timer *timer)
 {
     baton_operation *op = (baton_operation *)((char *)timer - offsetof(baton_operation, timer));
@@ -348,10 +367,7 @@ void baton__active_timer(baton_timer *timer)
         baton__active_stop(op, BATON_ERR_EXPIRED, 0);
         return;
     } else {
-        baton__frame frame = {.type = BATON__FRAME_RENEW,
-                              .key = op->a.token,
-                              .a = baton__now(op->connector)};
-        (void)(op->a.attached && baton__active_send(op, &frame, NULL, 0));
+        baton__active_renew(op);
     }
     baton__active_plan_timer(op);
 }

@@ -30,6 +30,8 @@ bool baton__active_send(baton_operation *operation, baton__frame *frame, const v
 /* Ends once nothing is in flight. */
 void baton__active_quiet(baton_operation *operation);
 void baton__active_timer(baton_timer *timer);
+/* A sign of life. */
+void baton__active_renew(baton_operation *operation);
 void baton__active_plan_timer(baton_operation *operation);
 
 #endif

@@ -78,6 +78,10 @@ static void on_grant(baton_operation *op, const baton__frame *frame, const baton
         baton__operation_set_status(op, BATON_OPERATION_IN_PROGRESS);
         baton__operation_ready(op, BATON__READY_GRANTED);
     }
+    if (op->lease_ms != 0 && !op->a.final &&
+        baton__after_ms(connector, op->lease_ms / 3 + 1) >= op->a.lease_until_ns) {
+        baton__active_renew(op); /* the grant came late: it would end before the first renewal */
+    }
     baton__active_plan_timer(op);
     if (payload->size != 0) {
         incoming_chunk(op, 0, payload);

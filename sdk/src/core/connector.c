@@ -6,6 +6,7 @@
 #include "base/fork.h"
 #include "base/log.h"
 #include "base/name.h"
+#include "base/options.h"
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,8 +16,7 @@
 baton_status baton__connector_check(const baton_connector *connector)
 {
     if (connector->fork_generation != baton__fork_generation()) {
-        return baton__fail(BATON_ERR_WRONG_PROCESS, "%s: made before fork(); exec, or make a connector in "
-                           "the child", connector->name);
+        return baton__fail(BATON_ERR_WRONG_PROCESS, "%s: made before fork(): exec first", connector->name);
     }
     return BATON_OK;
 }
@@ -27,11 +27,10 @@ static baton_status take_options(const baton_connector_options *given, baton_con
     if (given == NULL) {
         return BATON_OK;
     }
-    if (given->struct_size < sizeof(size_t) || given->struct_size > sizeof(*options)) {
-        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "connector options: struct_size is %zu, %zu is the most",
-                           given->struct_size, sizeof(*options));
+    if (!baton__options_copy(options, sizeof(*options), given)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "connector options: struct_size is not set, or they ask for what "
+                           "this version does not know");
     }
-    memcpy(options, given, given->struct_size);
     if (options->name != NULL && !baton__name_is_valid(options->name)) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT,
                            "connector options: a name has 1 to 63 of A-Z a-z 0-9 _ -");
@@ -177,6 +176,30 @@ static baton_status open_connector(baton_connector *connector, const baton_conne
     return status;
 }
 
+/*
+ * Connectors that are open, and in which generation of forks. In a child of a process that has one, UCX is
+ * half there (its async thread did not come along): connectors open, and nothing of theirs ever ends.
+ */
+static uint32_t open_count;
+static uint32_t open_generation;
+
+static baton_status count_open(uint32_t generation)
+{
+    if (__atomic_load_n(&open_count, __ATOMIC_ACQUIRE) != 0 &&
+        __atomic_load_n(&open_generation, __ATOMIC_ACQUIRE) != generation) {
+        return baton__fail(BATON_ERR_WRONG_PROCESS, "connector: the parent of this process had one at fork(), and UCX "
+                           "does not survive that: exec first");
+    }
+    __atomic_store_n(&open_generation, generation, __ATOMIC_RELEASE);
+    (void)__atomic_add_fetch(&open_count, 1, __ATOMIC_ACQ_REL);
+    return BATON_OK;
+}
+
+static void count_closed(void)
+{
+    (void)__atomic_sub_fetch(&open_count, 1, __ATOMIC_ACQ_REL);
+}
+
 baton_status baton__connector_create_with(const baton_connector_options *options,
                                           const baton__transport_table *table,
                                           const baton__clock *clock, baton_connector **connector_out)
@@ -184,8 +207,13 @@ baton_status baton__connector_create_with(const baton_connector_options *options
     if (connector_out == NULL) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "connector: no place for the result");
     }
+    baton_status status = count_open(baton__fork_generation());
+    if (status != BATON_OK) {
+        return status;
+    }
     baton_connector *connector = calloc(1, sizeof(*connector));
     if (connector == NULL) {
+        count_closed();
         return baton__fail_memory("a connector");
     }
     connector->references = 1;
@@ -193,9 +221,11 @@ baton_status baton__connector_create_with(const baton_connector_options *options
     connector->table = table;
     connector->instance = baton_uuid_random();
     connector->epoch = baton__realtime_ns();
-    baton_status status = open_connector(connector, options, clock);
+    connector->claim_secret = baton_key_random();
+    status = open_connector(connector, options, clock);
     if (status != BATON_OK) {
         close_engine(connector);
+        count_closed();
         baton__connector_unref(connector);
         return status;
     }
@@ -354,6 +384,7 @@ void baton_connector_destroy(baton_connector *connector)
     baton__deferred_free(connector);
     baton__peers_free(connector);
     close_engine(connector);
+    count_closed();
     __atomic_store_n(&connector->ended, 1, __ATOMIC_SEQ_CST);
     baton__loop_leave(connector->loop);
     baton__connector_run_late(connector);
@@ -392,21 +423,32 @@ baton__turn baton__connector_turn(baton_connector *connector)
     return turn;
 }
 
+void baton__connector_stop_driving(baton_connector *connector, baton__turn last)
+{
+    if (last != BATON__TURN_ARMED && __atomic_load_n(&connector->fd_given, __ATOMIC_RELAXED) != 0) {
+        baton__loop_wake(connector->loop);
+    }
+}
+
 static baton_status wait_driving(baton_connector *connector, baton__event *event, uint64_t end_ns)
 {
+    baton__turn turn = BATON__TURN_ARMED;
+    baton_status status = BATON_OK;
     while (!baton__event_is_set(event)) {
         uint64_t now = baton__now(connector);
         if (now >= end_ns) {
-            return baton__fail(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
+            status = baton__fail(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
+            break;
         }
-        baton__turn turn = baton__connector_turn(connector);
+        turn = baton__connector_turn(connector);
         if (turn == BATON__TURN_ARMED && !baton__event_is_set(event)) {
             baton__loop_sleep(connector->loop, end_ns - now);
         } else if (turn == BATON__TURN_SPINNING) {
             (void)sched_yield();
         }
     }
-    return BATON_OK;
+    baton__connector_stop_driving(connector, turn);
+    return status;
 }
 
 baton_status baton__connector_wait(baton_connector *connector, baton__event *event, uint32_t timeout_ms)

@@ -20,6 +20,8 @@ typedef enum baton__turn {
     BATON__TURN_ARMED     /* nothing to do: the loop may sleep */
 } baton__turn;
 baton__turn baton__connector_turn(baton_connector *connector);
+/* The calling thread stops driving after this turn. Where nothing is armed then, who polls the descriptor looks again. */
+void baton__connector_stop_driving(baton_connector *connector, baton__turn last);
 /* Waits for an event that the owner sets; drives progress where the application does. Errors: ERR_TIMED_OUT,
  * ERR_WRONG_THREAD, ERR_WRONG_PROCESS. */
 baton_status baton__connector_wait(baton_connector *connector, baton__event *event, uint32_t timeout_ms);

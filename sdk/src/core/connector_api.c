@@ -3,6 +3,7 @@
 #include "core/connector.h"
 
 #include "base/error.h"
+#include "base/options.h"
 #include <sched.h>
 #include <string.h>
 
@@ -55,6 +56,7 @@ baton_status baton_connector_fd(baton_connector *connector, int *fd_out)
         status = baton__fail(BATON_ERR_INVALID_ARGUMENT, "progress descriptor: no place for the result");
     }
     if (status == BATON_OK) {
+        __atomic_store_n(&connector->fd_given, 1, __ATOMIC_RELAXED);
         *fd_out = baton__loop_fd(connector->loop);
     }
     return status;
@@ -92,9 +94,11 @@ baton_status baton_connector_progress_wait(baton_connector *connector, uint32_t 
         uint64_t now = baton__now(connector);
         baton__turn turn = baton__connector_turn(connector);
         if (turn == BATON__TURN_WORKED) {
+            baton__connector_stop_driving(connector, turn);
             return BATON_OK;
         }
         if (now >= end) {
+            baton__connector_stop_driving(connector, turn);
             return baton__fail(BATON_ERR_TIMED_OUT, "progress: nothing to do within %u ms", timeout_ms);
         }
         if (turn == BATON__TURN_ARMED) {
@@ -107,15 +111,14 @@ baton_status baton_connector_progress_wait(baton_connector *connector, uint32_t 
 
 baton_status baton_connector_get_stats(const baton_connector *connector, baton_connector_stats *stats_out)
 {
-    if (connector == NULL || stats_out == NULL || stats_out->struct_size < sizeof(size_t) ||
-        stats_out->struct_size > sizeof(*stats_out)) {
+    if (connector == NULL || stats_out == NULL || !baton__output_is_sized(stats_out)) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "connector statistics: struct_size must be set");
     }
-    baton_connector_stats stats = {.struct_size = stats_out->struct_size};
+    baton_connector_stats stats = {0};
 #define LOAD(name) stats.name = __atomic_load_n(&connector->stats.name, __ATOMIC_RELAXED);
     BATON_CONNECTOR_STATS_LIST(LOAD)
 #undef LOAD
     stats.loop_sleeps = baton__loop_sleeps(connector->loop);
-    memcpy(stats_out, &stats, stats.struct_size);
+    baton__output_copy(stats_out, &stats, sizeof(stats));
     return BATON_OK;
 }

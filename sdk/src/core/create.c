@@ -3,6 +3,7 @@
 #include "core/connector.h"
 
 #include "base/error.h"
+#include "base/options.h"
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +18,10 @@ static baton_status take_options(const baton_operation_options *given, baton_ope
     if (given == NULL) {
         return BATON_OK;
     }
-    if (given->struct_size < sizeof(size_t) || given->struct_size > sizeof(*options)) {
-        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "operation options: struct_size is %zu, %zu is the most",
-                           given->struct_size, sizeof(*options));
+    if (!baton__options_copy(options, sizeof(*options), given)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "operation options: struct_size is not set, or they ask for what "
+                           "this version does not know");
     }
-    memcpy(options, given, given->struct_size);
     if (options->deadline_ms == 0 || options->deadline_ms > DAY_MS || options->lease_ms > DAY_MS) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT,
                            "operation options: deadline_ms from 1 and lease_ms from 0 to 86400000");
@@ -151,7 +151,7 @@ static baton_status create_passive(baton_connector *connector, baton_operation_k
     status = new_operation(connector, kind, descriptors, count, options, &op);
     if (status == BATON_OK) {
         op->id = baton_uuid_random();
-        op->p.claim_token = baton_key_random();
+        op->p.claim_token = baton__claim_token(connector, &op->id, op->attempt);
         *operation_out = op; /* before it can be over */
         submit(op);
     }

@@ -63,6 +63,22 @@ static bool is_known(const baton_connector *connector, const baton__frame *frame
     return op != NULL;
 }
 
+/* What proves nothing, or is for somebody else, is answered where that costs nothing: to a peer that is connected. No
+ * stranger gets a place in the table or an endpoint, whose making trusts the address (UCX aborts on a broken one). */
+static void turn_away(baton_connector *connector, const baton__frame *open, const baton__block *block,
+                      baton_status reason)
+{
+    baton__peer *peer = baton__peer_find(connector, &block->instance);
+    if (peer != NULL && baton__peer_is_up(peer)) {
+        baton__frame refuse = {.type = BATON__FRAME_REFUSE,
+                               .session = open->session,
+                               .operation = open->operation,
+                               .nonce = open->nonce,
+                               .c = baton__reason_pack(reason)};
+        (void)baton__send_control(peer, &refuse, NULL, 0);
+    }
+}
+
 /* in_callback: inside the transport, where no endpoint may be made. retried: an unknown operation is refused.
  * False: it was deferred once more, for its peer's old session to end. */
 static bool open_frame(baton_connector *connector, const baton__frame *frame, const void *data,
@@ -73,21 +89,22 @@ static bool open_frame(baton_connector *connector, const baton__frame *frame, co
         BATON__COUNT(connector, refused_address);
         return true;
     }
+    if (!baton__claim_is_proven(connector, frame)) {
+        BATON__COUNT(connector, refused_token);
+        turn_away(connector, frame, &block, BATON_ERR_FORBIDDEN);
+        return true;
+    }
     baton__peer *peer = baton__peer_find(connector, &block.instance);
     if (in_callback &&
         (peer == NULL || !baton__peer_is_up(peer) || (!retried && !is_known(connector, frame)))) {
         defer(connector, frame, data, size, false);
         return true;
     }
-    baton_status status = peer != NULL ? BATON_OK : baton__peer_get(connector, &block, &peer);
-    if (status != BATON_OK || peer->epoch != block.epoch) {
+    if (baton__peer_get(connector, &block, &peer) != BATON_OK) {
         BATON__COUNT(connector, refused_limit);
         return true;
     }
-    /* Only who proves a right to the operation can end the session that is there. */
-    if (baton__passive_is_entitled(connector, frame)) {
-        status = baton__peer_adopt(peer, &frame->session);
-    }
+    baton_status status = baton__peer_adopt(peer, &frame->session);
     if (status == BATON_OK && !in_callback) {
         status = baton__peer_connect(peer);
     }
@@ -100,15 +117,6 @@ static bool open_frame(baton_connector *connector, const baton__frame *frame, co
         return true;
     }
     connector->table->endpoint_heard(peer->endpoint);
-    if (!is_meant_for(connector, frame)) {
-        baton__frame stale = {.type = BATON__FRAME_REFUSE,
-                              .session = frame->session,
-                              .operation = frame->operation,
-                              .nonce = frame->nonce,
-                              .c = baton__reason_pack(BATON_ERR_STALE_PEER)};
-        (void)baton__send_control(peer, &stale, NULL, 0);
-        return true;
-    }
     baton__passive_open(peer, frame, &block);
     return true;
 }
@@ -234,9 +242,10 @@ void baton__dispatch_message(void *context, const void *header, size_t header_si
     }
     if (!is_meant_for(connector, &frame)) {
         BATON__COUNT(connector, refused_instance);
-        if (frame.type == BATON__FRAME_OPEN) {
-            /* An address that was recycled: its user is told, so that it need not wait for its deadline. */
-            defer(connector, &frame, payload->data, payload->size, true);
+        baton__block block;
+        if (frame.type == BATON__FRAME_OPEN &&
+            baton__block_decode(payload->data, payload->size, &block) == BATON_OK) {
+            turn_away(connector, &frame, &block, BATON_ERR_STALE_PEER); /* an address that was recycled */
         }
         return;
     }

@@ -49,7 +49,8 @@ enum {
     BATON__STUCK_MS = 1000, /* patience with UCX after an endpoint was closed */
     BATON__DEFERRED_MAX = 4096,
     BATON__TOMBSTONES_MAX = 16384,
-    BATON__OLD_SESSIONS = 4
+    BATON__OLD_SESSIONS = 4,
+    BATON__PEERS_SURPLUS = 16 /* beyond peers_max, so that they can be told */
 };
 
 /* What other threads ask of an operation (bits of `requests`). */
@@ -221,6 +222,7 @@ struct baton__peer {
     baton__process process;
     baton_source life;   /* its pidfd; liveness.c */
     bool dead;           /* its process has ended */
+    bool surplus;        /* one too many: it is told BUSY and nothing else */
     bool troubled;       /* on the connector's list: to be closed, or to be looked at */
     bool reset_wanted;
     bool closing;        /* endpoint_close was called and has not ended */
@@ -252,10 +254,12 @@ struct baton_connector {
     char hostname[256];
     baton_uuid instance;
     uint64_t epoch;
+    baton_key claim_secret; /* claim.h */
     uint32_t references;
     uint32_t fork_generation;
     uint32_t shutting;  /* atomic: nothing new */
     uint32_t creating;  /* atomic: threads inside create and begin */
+    uint32_t fd_given;  /* atomic: somebody may be polling baton_connector_fd */
     uint32_t ended;     /* atomic: the transport is closed; only the loop and the handles of operations are left */
     baton_loop *loop;
     pthread_t thread;
@@ -301,6 +305,7 @@ static inline uint64_t baton__after_ms(const baton_connector *connector, uint32_
 
 /* The parts of core, each with its header. */
 #include "core/active.h"
+#include "core/claim.h"
 #include "core/liveness.h"
 #include "core/operation.h"
 #include "core/outbox.h"

@@ -3,6 +3,7 @@
 #include "core/engine.h"
 
 #include "base/error.h"
+#include "base/options.h"
 #include "base/log.h"
 #include "core/connector.h"
 #include <errno.h>
@@ -93,8 +94,7 @@ baton_uuid baton_operation_id(const baton_operation *op)
 
 baton_status baton_operation_get_report(const baton_operation *op, baton_operation_report *report_out)
 {
-    if (op == NULL || report_out == NULL || report_out->struct_size < sizeof(size_t) ||
-        report_out->struct_size > sizeof(*report_out)) {
+    if (op == NULL || report_out == NULL || !baton__output_is_sized(report_out)) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "report: struct_size must be set");
     }
     baton_operation_status status = baton__operation_status(op);
@@ -102,7 +102,6 @@ baton_status baton_operation_get_report(const baton_operation *op, baton_operati
     uint64_t moved = __atomic_load_n(&op->bytes_moved, __ATOMIC_RELAXED);
     uint64_t most = op->bytes_total * op->readers;
     baton_operation_report report = {
-        .struct_size = report_out->struct_size,
         .kind = op->kind,
         .status = status,
         .reason = over ? op->reason : BATON_OK,
@@ -115,7 +114,7 @@ baton_status baton_operation_get_report(const baton_operation *op, baton_operati
         .readers_done = (uint32_t)__atomic_load_n(&op->readers_done, __ATOMIC_RELAXED),
         .chunks_repeated = over ? op->chunks_repeated : 0,
     };
-    memcpy(report_out, &report, report.struct_size);
+    baton__output_copy(report_out, &report, sizeof(report));
     return BATON_OK;
 }
 

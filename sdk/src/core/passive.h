@@ -5,10 +5,8 @@
 /* The passive side: grants, serves, judges. grant.c has the life of one grant, passive.c the frames. */
 
 void baton__passive_begin(baton_operation *operation);
-/* OPEN with its verified block. peer: has adopted the session if the frame is entitled to that. */
+/* OPEN with its verified block. peer: has adopted the session; the claim is proven. */
 void baton__passive_open(baton__peer *peer, const baton__frame *frame, const baton__block *block);
-/* An OPEN whose claim token is right, or whose nonce holds a grant. */
-bool baton__passive_is_entitled(baton_connector *connector, const baton__frame *frame);
 /* Any other frame of an active side. */
 void baton__passive_frame(baton_connector *connector, const baton__frame *frame,
                           const baton__payload *payload);

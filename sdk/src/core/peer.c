@@ -67,7 +67,8 @@ static baton_status new_peer(baton_connector *connector, const baton__block *blo
                              baton__peer **peer_out)
 {
     baton_status status = make_room(connector);
-    if (status != BATON_OK) {
+    if (status != BATON_OK &&
+        HASH_CNT(by_instance, connector->by_instance) >= connector->options.peers_max + BATON__PEERS_SURPLUS) {
         return status;
     }
     baton__peer *peer = calloc(1, sizeof(*peer));
@@ -79,6 +80,7 @@ static baton_status new_peer(baton_connector *connector, const baton__block *blo
     }
     memcpy(address, block->address, block->address_size);
     peer->connector = connector;
+    peer->surplus = status != BATON_OK;
     peer->instance = block->instance;
     peer->epoch = block->epoch;
     peer->address = address;
@@ -109,6 +111,7 @@ baton_status baton__peer_get(baton_connector *connector, const baton__block *blo
         return baton__fail(BATON_ERR_STALE_PEER, "%s: the epoch of the metadata is not the peer's",
                            peer->name);
     }
+    peer->surplus = peer->surplus && HASH_CNT(by_instance, connector->by_instance) > connector->options.peers_max;
     peer->used_ns = baton__now(connector);
     *peer_out = peer;
     return BATON_OK;

@@ -45,8 +45,19 @@ Test(connector, options_that_are_not_valid_are_refused)
     options = (baton_connector_options)BATON_CONNECTOR_OPTIONS_INIT;
     options.struct_size = 0;
     expect_refused(&options);
-    options.struct_size = sizeof(options) + 1;
+    options.struct_size = SIZE_MAX;
     expect_refused(&options);
+    /* A program with a newer header, that asks for what this library does not know, and one that does not. */
+    struct {
+        baton_connector_options known;
+        uint64_t unknown;
+    } newer = {.known = BATON_CONNECTOR_OPTIONS_INIT, .unknown = 1};
+    newer.known.struct_size = sizeof(newer);
+    expect_refused(&newer.known);
+    newer.unknown = 0;
+    baton_connector *made = NULL;
+    cr_assert_eq(create(&newer.known, &made), BATON_OK);
+    baton_connector_destroy(made);
     cr_assert_eq(create(NULL, NULL), BATON_ERR_INVALID_ARGUMENT);
 }
 
@@ -172,7 +183,7 @@ Test(connector, counters_are_filled_up_to_their_size)
 {
     baton_connector_stats stats = {.struct_size = 0, .operations_complete = 77};
     cr_assert_eq(baton_connector_get_stats(connectors[ORIGIN], &stats), BATON_ERR_INVALID_ARGUMENT);
-    stats.struct_size = sizeof(stats) + 1;
+    stats.struct_size = SIZE_MAX;
     cr_assert_eq(baton_connector_get_stats(connectors[ORIGIN], &stats), BATON_ERR_INVALID_ARGUMENT);
     stats.struct_size = offsetof(baton_connector_stats, operations_complete);
     cr_assert_eq(baton_connector_get_stats(NULL, &stats), BATON_ERR_INVALID_ARGUMENT);
@@ -181,6 +192,14 @@ Test(connector, counters_are_filled_up_to_their_size)
     cr_assert_eq(baton_connector_get_stats(connectors[ORIGIN], &stats), BATON_OK);
     cr_assert_eq(stats.operations_created, 0);
     cr_assert_eq(stats.operations_complete, 77);
+    /* A program with a newer header than this library. */
+    struct {
+        baton_connector_stats known;
+        uint64_t unknown;
+    } newer = {.known.struct_size = sizeof(newer), .unknown = 77};
+    cr_assert_eq(baton_connector_get_stats(connectors[ORIGIN], &newer.known), BATON_OK);
+    cr_assert_eq(newer.unknown, 0);
+    cr_assert_eq(newer.known.struct_size, sizeof(newer));
 }
 
 /* A reader of one connector after the other, at a consumer that has room for one peer. */

@@ -282,7 +282,7 @@ Test(dispatch, an_open_that_does_not_fit)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         baton__frame open = to_origin(&to_read, BATON__FRAME_OPEN);
         open.operation = third.passive->id;
-        open.key = third.passive->p.claim_token;
+        open.key = baton__claim_token(connectors[ORIGIN], &open.operation, cases[i].attempt);
         open.nonce = baton_key_random();
         open.a = cases[i].total;
         open.b = cases[i].chunk;

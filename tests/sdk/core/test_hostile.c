@@ -243,18 +243,18 @@ Test(hostile, what_is_meant_for_others_is_refused)
     tear_down();
 }
 
-/* An OPEN of our own, with the right token if asked for; waits for the answer. */
-static baton__frame open_as(bool right_token, uint64_t chunk_size)
+/* An OPEN of our own, with the right token if asked for, and its block. */
+static baton__frame make_open(bool right_token, uint64_t chunk_size, uint8_t encoded[BATON__BLOCK_MAX],
+                              size_t *size_out)
 {
-    static uint8_t encoded[BATON__BLOCK_MAX];
-    size_t size;
     ucp_address_t *address;
     const baton__block *of_victim = baton__metadata_block(metadata);
     baton__block block = {.instance = own_instance, .epoch = 1, .operation_id = of_victim->operation_id,
                           .attempt = 1, .transport_major = 1, .name = "raw"};
     cr_assert_eq(ucp_worker_get_address(worker, &address, &block.address_size), UCS_OK);
     block.address = (const uint8_t *)address;
-    cr_assert_eq(baton__block_encode(&block, encoded, sizeof(encoded), &size), BATON_OK);
+    cr_assert_eq(baton__block_encode(&block, encoded, BATON__BLOCK_MAX, size_out), BATON_OK);
+    ucp_worker_release_address(worker, address);
     baton__frame open = frame_of(BATON__FRAME_OPEN);
     open.session = own_session;
     open.key = right_token ? of_victim->claim_token : baton_key_random();
@@ -263,6 +263,15 @@ static baton__frame open_as(bool right_token, uint64_t chunk_size)
     open.b = chunk_size;
     open.c = 1;
     open.d = baton__open_pack(1, BATON_OPERATION_READ, 0);
+    return open;
+}
+
+/* The same, sent; waits for the answer. */
+static baton__frame open_as(bool right_token, uint64_t chunk_size)
+{
+    static uint8_t encoded[BATON__BLOCK_MAX];
+    size_t size = 0;
+    baton__frame open = make_open(right_token, chunk_size, encoded, &size);
     last = (baton__frame){0};
     send_frame(&open, encoded, size);
     uint64_t end = baton__clock_now(&baton__clock_boottime) + PATIENCE_MS * BATON__NS_PER_MS;
@@ -274,19 +283,39 @@ static baton__frame open_as(bool right_token, uint64_t chunk_size)
     if (right_token && answer.type == BATON__FRAME_GRANT) {
         GROWS(refused_duplicate, 1, send_frame(&open, encoded, size)); /* the very same again */
     }
-    ucp_worker_release_address(worker, address);
     return answer;
+}
+
+/* What it says of itself is not believed: no place in the table, no endpoint, no answer. */
+Test(hostile, a_stranger_without_the_token_costs_nothing)
+{
+    static uint8_t encoded[BATON__BLOCK_MAX];
+    size_t size = 0;
+    set_up();
+    baton_connector_stats before = stats();
+    for (int i = 0; i < 100; i++) {
+        own_instance = baton_uuid_random();
+        baton__frame open = make_open(false, BATON__CHUNK_BYTES, encoded, &size);
+        if (i % 2 == 0) {
+            open.operation = baton_uuid_random();
+        }
+        GROWS(refused_token, 1, send_frame(&open, encoded, size));
+    }
+    baton_connector_stats after = stats();
+    cr_assert_eq(after.peers_live, before.peers_live);
+    cr_assert_eq(after.endpoints_created, before.endpoints_created);
+    tear_down();
 }
 
 Test(hostile, a_wrong_token_and_a_wrong_plan_are_refused_with_a_reason)
 {
     set_up();
-    baton__frame answer = open_as(false, BATON__CHUNK_BYTES);
-    cr_assert_eq(answer.type, BATON__FRAME_REFUSE);
-    cr_assert_eq(baton__reason_unpack(answer.c), BATON_ERR_FORBIDDEN);
-    answer = open_as(true, 4097);
+    baton__frame answer = open_as(true, 4097);
     cr_assert_eq(answer.type, BATON__FRAME_REFUSE);
     cr_assert_eq(baton__reason_unpack(answer.c), BATON_ERR_INVALID_ARGUMENT);
+    answer = open_as(false, BATON__CHUNK_BYTES); /* it is known by now */
+    cr_assert_eq(answer.type, BATON__FRAME_REFUSE);
+    cr_assert_eq(baton__reason_unpack(answer.c), BATON_ERR_FORBIDDEN);
     cr_assert_eq(grants, 0);
     tear_down();
 }

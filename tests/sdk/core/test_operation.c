@@ -299,10 +299,36 @@ Test(operation, a_child_of_fork_is_told)
     pid_t child = fork();
     if (child == 0) {
         baton_operation *none = NULL;
-        _exit(baton_connector_create_readable(left, &from, 1, NULL, &none) == BATON_ERR_WRONG_PROCESS ? 0 : 1);
+        baton_connector *another = NULL;
+        if (baton_connector_create_readable(left, &from, 1, NULL, &none) != BATON_ERR_WRONG_PROCESS) {
+            _exit(1);
+        }
+        /* UCX is half there: nothing that it begins would end. */
+        _exit(baton_connector_create(NULL, &another) == BATON_ERR_WRONG_PROCESS ? 0 : 2);
     }
     int status = -1;
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert_eq(status, 0);
     tear_down();
+}
+
+/* Where the parent has none any more, a child has its own. */
+Test(operation, a_child_of_fork_makes_its_own_when_the_parent_has_none)
+{
+    set_up();
+    tear_down();
+    pid_t child = fork();
+    if (child == 0) {
+        (void)alarm(60);
+        set_up();
+        baton_operation *give = NULL;
+        baton_metadata *metadata = NULL;
+        cr_assert_eq(baton_connector_create_readable(left, &from, 1, NULL, &give), BATON_OK);
+        cr_assert_eq(baton_operation_metadata(give, &metadata), BATON_OK);
+        baton_operation *take = begin_read(metadata, NULL);
+        _exit(baton_operation_wait(take, PATIENCE_MS) == BATON_OK ? 0 : 1);
+    }
+    int status = -1;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
 }

@@ -290,7 +290,7 @@ Test(operation_api, a_report_is_filled_up_to_its_size)
     baton_operation_report report = {.struct_size = 0, .bytes_total = 77};
     begin_acknowledged();
     cr_assert_eq(baton_operation_get_report(h.active, &report), BATON_ERR_INVALID_ARGUMENT);
-    report.struct_size = sizeof(report) + 1;
+    report.struct_size = SIZE_MAX;
     cr_assert_eq(baton_operation_get_report(h.active, &report), BATON_ERR_INVALID_ARGUMENT);
     cr_assert_eq(baton_operation_get_report(NULL, &report), BATON_ERR_INVALID_ARGUMENT);
     cr_assert_eq(baton_operation_get_report(h.active, NULL), BATON_ERR_INVALID_ARGUMENT);
