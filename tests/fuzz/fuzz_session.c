@@ -46,10 +46,11 @@ static baton_operation *taken; /* the consumer's, of offers[0] */
 static baton_descriptor *memory;
 static uint8_t bytes[SIZE];
 
-/* The names are libFuzzer's and LeakSanitizer's. NOLINTBEGIN(readability-identifier-naming) */
+/* The names are libFuzzer's and LeakSanitizer's.
+ * NOLINTBEGIN(readability-identifier-naming,bugprone-reserved-identifier) */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__lsan_default_suppressions(void);
-/* NOLINTEND(readability-identifier-naming) */
+/* NOLINTEND(readability-identifier-naming,bugprone-reserved-identifier) */
 
 static void check(bool is_right)
 {
@@ -64,7 +65,7 @@ static uint8_t next(script *s)
 }
 
 /* UCX keeps what it reads of the machine's devices and what it learns of peers. */
-const char *__lsan_default_suppressions(void)
+const char *__lsan_default_suppressions(void) /* NOLINT(bugprone-reserved-identifier) */
 {
     return "leak:ucs_malloc\nleak:ucs_calloc\nleak:ucs_realloc\n";
 }

@@ -89,14 +89,14 @@ static script begin(uint8_t flags, const mode *it)
 
 static void write_type(const char *directory, uint8_t type)
 {
-    for (uint8_t i = 0; i < MODES; i++) {
+    for (unsigned i = 0; i < MODES; i++) {
         script s = begin((uint8_t)(i % 3 + 4 + i / 2 * 8), &modes[i]);
-        for (uint8_t lane = 0; lane < KINDS; lane++) {
+        for (unsigned lane = 0; lane < KINDS; lane++) {
             for (uint8_t bit = 0; bit < 8; bit++) {
                 uint8_t spoiled = bit == 7 ? 0 : (uint8_t)(1U << bit);
-                add_frame(&s, SHOOT, type, lane, spoiled, (uint8_t)(bit % 3), &modes[i]);
+                add_frame(&s, SHOOT, type, (uint8_t)lane, spoiled, (uint8_t)(bit % 3), &modes[i]);
             }
-            add_frame(&s, ANNOUNCED, type, lane, 0, lane, &modes[i]);
+            add_frame(&s, ANNOUNCED, type, (uint8_t)lane, 0, (uint8_t)lane, &modes[i]);
             add(&s, TURN_TARGET);
             add(&s, TURN_PEER);
         }
@@ -110,8 +110,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: seed_dispatch DIRECTORY\n");
         return 2;
     }
-    for (uint8_t type = 1; type < BATON__FRAME_TYPES; type++) {
-        write_type(argv[1], type);
+    for (unsigned type = 1; type < BATON__FRAME_TYPES; type++) {
+        write_type(argv[1], (uint8_t)type);
     }
     return 0;
 }

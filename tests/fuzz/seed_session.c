@@ -13,15 +13,15 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: seed_session DIRECTORY\n");
         return 2;
     }
-    for (uint8_t type = 0; type < TYPES; type++) {
-        for (uint8_t offer = 0; offer < OFFERS; offer++) {
+    for (unsigned type = 0; type < TYPES; type++) {
+        for (unsigned offer = 0; offer < OFFERS; offer++) {
             uint8_t script[100];
             size_t used = 0;
             char path[4096];
             for (uint8_t bit = 0; bit < 8; bit++) {
                 script[used++] = SAY;
-                script[used++] = type;
-                script[used++] = offer;
+                script[used++] = (uint8_t)type;
+                script[used++] = (uint8_t)offer;
                 if (type == 3 || type == 4) {
                     script[used++] = 1; /* with a result */
                 }
@@ -30,7 +30,8 @@ int main(int argc, char **argv)
                     script[used++] = 128; /* half of it */
                 }
             }
-            const uint8_t rest[] = {OFFER, (uint8_t)(16 + type * 2), 1, DECIDE, offer, TURN};
+            const uint8_t rest[] = {OFFER,  (uint8_t)(16 + type * 2), 1,
+                                    DECIDE, (uint8_t)offer,           TURN};
             for (size_t i = 0; i < sizeof(rest); i++) {
                 script[used++] = rest[i];
             }

@@ -12,9 +12,9 @@ enum { SIGNATURE_SIZE = 64, CLAIMS_SIZE = 1024, SEED_PREFIX = 18 << 3 };
 static const char base32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* size bytes as characters of so many bits, without padding. */
-static void print_bits(const uint8_t *bytes, size_t size, const char *alphabet, unsigned bits,
-                       char *text)
+/* size bytes as characters of so many bits, without padding. Returns where the text ends. */
+static char *print_bits(const uint8_t *bytes, size_t size, const char *alphabet, unsigned bits,
+                        char *text)
 {
     uint32_t held = 0;
     unsigned count = 0;
@@ -28,6 +28,7 @@ static void print_bits(const uint8_t *bytes, size_t size, const char *alphabet, 
         *text++ = alphabet[held << (bits - count) & ((1U << bits) - 1)];
     }
     *text = '\0';
+    return text;
 }
 
 /* CRC-16/XMODEM. */
@@ -52,7 +53,7 @@ static void print_nkey(const uint8_t *prefix, size_t prefix_size, const uint8_t 
     uint16_t crc = crc16(bytes, prefix_size + 32);
     bytes[prefix_size + 32] = (uint8_t)crc;
     bytes[prefix_size + 33] = (uint8_t)(crc >> 8);
-    print_bits(bytes, prefix_size + 34, base32, 5, text);
+    (void)print_bits(bytes, prefix_size + 34, base32, 5, text);
 }
 
 bool test_nkey_of(test_nkey_kind kind, const uint8_t secret[32], test_nkey *key_out)
@@ -113,14 +114,14 @@ static bool make_jwt(const test_nkey *issuer, const test_nkey *subject, int life
     if (length <= 0 || length >= CLAIMS_SIZE) {
         return false;
     }
-    print_bits((const uint8_t *)header, sizeof(header) - 1, base64url, 6, jwt);
-    strcat(jwt, ".");
-    print_bits((const uint8_t *)claims, (size_t)length, base64url, 6, jwt + strlen(jwt));
+    char *end = print_bits((const uint8_t *)header, sizeof(header) - 1, base64url, 6, jwt);
+    *end++ = '.';
+    end = print_bits((const uint8_t *)claims, (size_t)length, base64url, 6, end);
     if (!sign(issuer, jwt, signature)) {
         return false;
     }
-    strcat(jwt, ".");
-    print_bits(signature, sizeof(signature), base64url, 6, jwt + strlen(jwt));
+    *end++ = '.';
+    (void)print_bits(signature, sizeof(signature), base64url, 6, end);
     return true;
 }
 

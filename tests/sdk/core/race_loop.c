@@ -111,7 +111,7 @@ static void *post_many(void *argument)
 /* One post at a time against a loop that has nothing else to do: it goes to sleep in between. */
 static void post_one_by_one(void)
 {
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 100; i++) {
         uint32_t before = __atomic_load_n(&shared[0].runs, __ATOMIC_ACQUIRE);
         uint64_t sleeps = baton__loop_sleeps(loop);
         (void)__atomic_add_fetch(&shared[0].taken, 1, __ATOMIC_RELAXED);

@@ -121,8 +121,8 @@ Test(create, sizes_that_overflow_are_refused)
 {
     baton_descriptor *huge = NULL;
     baton_operation *made = NULL;
-    cr_assert_eq(baton_descriptor_from_pointer((void *)(uintptr_t)4096, SIZE_MAX / 2 + 1,
-                                               BATON_DEVICE_HOST, NULL, NULL, &huge),
+    cr_assert_eq(baton_descriptor_from_pointer(memory, SIZE_MAX / 2 + 1, BATON_DEVICE_HOST, NULL,
+                                               NULL, &huge),
                  BATON_OK);
     baton_descriptor *two[] = {huge, huge};
     cr_assert_eq(baton_connector_create_readable(connectors[ORIGIN], two, 2, NULL, &made),
@@ -204,7 +204,7 @@ Test(create, as_many_readers_take_it_as_it_says)
         cr_assert_eq(report.readers_done, i + 1);
     }
     cr_assert_eq(baton_operation_get_status(shared), BATON_OPERATION_COMPLETE);
-    cr_assert_eq(report.bytes_moved, READERS * SIZE);
+    cr_assert_eq(report.bytes_moved, (size_t)READERS * SIZE);
     readers[READERS] = begin_reader(metadata);
     pair_pump();
     cr_assert_eq(baton_operation_reason(readers[READERS]), BATON_ERR_UNKNOWN_OPERATION);

@@ -264,9 +264,9 @@ Test(dispatch, an_open_that_does_not_fit)
     static const struct {
         uint32_t kind;
         uint32_t count;
-        uint64_t total;
+        uint32_t total;
         uint32_t attempt;
-        uint64_t chunk;
+        uint32_t chunk;
         baton_status reason;
     } cases[] = {{BATON_OPERATION_WRITE, 3, 3 * SMALL, 1, 4096, BATON_ERR_KIND_MISMATCH},
                  {0, 3, 3 * SMALL, 1, 4096, BATON_ERR_KIND_MISMATCH},

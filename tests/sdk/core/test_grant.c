@@ -3,7 +3,7 @@
 #include "support/fake_pair.h"
 #include "support/no_memory.h"
 
-enum { SIZE = 1000, TIMERS = 64, LEASE_MS = 300, LEAST = TIMERS * 2 * sizeof(baton_timer *) };
+enum { SIZE = 1000, TIMERS = 64, LEASE_MS = 300 };
 
 static handed h;
 static baton_operation *others[TIMERS];
@@ -64,7 +64,7 @@ Test(grant, without_memory_for_its_lease_it_is_closed_and_both_sides_end)
     (void)baton_connector_progress(connectors[CONSUMER]);
     (void)baton_connector_progress(connectors[CONSUMER]); /* OPEN is on its way */
     put_spares_aside();
-    if (!no_memory_begin(LEAST, &before)) {
+    if (!no_memory_begin((size_t)2 * TIMERS * sizeof(baton_timer *), &before)) {
         free_spares(0);
         free_spares(1);
         cr_assert_eq(baton_operation_cancel(h.active), BATON_OK);

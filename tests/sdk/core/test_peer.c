@@ -62,7 +62,7 @@ Test(peer, who_is_back_is_not_lost_when_the_time_is_over)
     pair_advance_ms(RESUME_MS / 2);
     fake_release();
     pair_pump();
-    pair_advance_ms(2 * RESUME_MS);
+    pair_advance_ms(RESUME_MS + 1);
     cr_assert_eq(baton_operation_ack(h.active, NULL, 0), BATON_OK);
     pair_pump();
     pair_expect(&h, BATON_OK, BATON_OK);
@@ -92,56 +92,67 @@ static void turn_all(baton_connector *third)
     }
 }
 
-static baton_connector *make_narrow(void)
+static baton_connector *make(uint32_t peers_max)
 {
-    baton_connector *narrow = NULL;
+    baton_connector *made = NULL;
     baton_connector_options options = {BATON_CONNECTOR_DEFAULTS};
     options.progress = BATON_PROGRESS_APPLICATION;
     options.spin_us = 0;
-    options.peers_max = 1;
+    options.peers_max = peers_max;
+    cr_assert_eq(baton__connector_create_with(&options, &fake_transport_table, &fake_clock, &made),
+                 BATON_OK);
+    return made;
+}
+
+static baton_descriptor *describe(void)
+{
+    static uint8_t bytes[SMALL];
+    baton_descriptor *memory = NULL;
     cr_assert_eq(
-        baton__connector_create_with(&options, &fake_transport_table, &fake_clock, &narrow),
+        baton_descriptor_from_pointer(bytes, SMALL, BATON_DEVICE_HOST, NULL, NULL, &memory),
         BATON_OK);
-    return narrow;
+    return memory;
 }
 
 Test(peer, one_that_is_idle_makes_room_for_the_next)
 {
-    static uint8_t bytes[SMALL];
-    baton_connector *narrow = make_narrow();
-    baton_descriptor *memory = NULL;
+    enum { ORIGINS = 5 };
+    baton_connector *narrow = make(1);
+    baton_connector *origins[ORIGINS];
+    baton_descriptor *memory = describe();
     baton_connector_stats stats = {.struct_size = sizeof(stats)};
-    cr_assert_eq(
-        baton_descriptor_from_pointer(bytes, SMALL, BATON_DEVICE_HOST, NULL, NULL, &memory),
-        BATON_OK);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 2 * ORIGINS; i++) {
         baton_operation *operations[2];
-        read_from(narrow, connectors[i % 2], memory, operations);
-        turn_all(narrow);
+        if (i < ORIGINS) {
+            origins[i] = make(8);
+        }
+        read_from(narrow, origins[i % ORIGINS], memory, operations);
+        for (int turn = 0; turn < 50; turn++) {
+            (void)baton_connector_progress(origins[i % ORIGINS]);
+            (void)baton_connector_progress(narrow);
+        }
         cr_assert_eq(baton_operation_reason(operations[1]), BATON_OK);
         cr_assert_eq(baton_operation_get_status(operations[1]), BATON_OPERATION_COMPLETE);
         baton_operation_destroy(operations[0]);
         baton_operation_destroy(operations[1]);
         fake_clock_advance_ms(1);
+        cr_assert_eq(baton_connector_get_stats(narrow, &stats), BATON_OK);
+        cr_assert_leq(stats.peers_live, 2, "one, and one that is being closed");
     }
-    turn_all(narrow);
-    cr_assert_eq(baton_connector_get_stats(narrow, &stats), BATON_OK);
-    cr_assert_leq(stats.peers_live, 2, "one, and one that is being closed");
     baton_descriptor_release(memory);
     baton_connector_destroy(narrow);
+    for (int i = 0; i < ORIGINS; i++) {
+        baton_connector_destroy(origins[i]);
+    }
 }
 
 Test(peer, an_origin_without_room_says_that_it_is_busy)
 {
-    static uint8_t bytes[SMALL];
-    baton_connector *narrow = make_narrow();
-    baton_descriptor *memory = NULL;
+    baton_connector *narrow = make(1);
+    baton_descriptor *memory = describe();
     baton_operation *first[2];
     baton_operation *second[2];
     baton_connector_stats stats = {.struct_size = sizeof(stats)};
-    cr_assert_eq(
-        baton_descriptor_from_pointer(bytes, SMALL, BATON_DEVICE_HOST, NULL, NULL, &memory),
-        BATON_OK);
     fake_plan(BATON__FRAME_MOVED, FAKE_HOLD, 1);
     read_from(connectors[ORIGIN], narrow, memory, first);
     turn_all(narrow);

@@ -210,7 +210,7 @@ Test(timer_heap, without_memory_a_start_fails_and_the_others_stay)
     for (size_t i = 0; i < FIRST_CAPACITY; i++) {
         start(i, 10 + i);
     }
-    if (!no_memory_begin(2 * FIRST_CAPACITY * sizeof(baton_timer *), &before)) {
+    if (!no_memory_begin((size_t)2 * FIRST_CAPACITY * sizeof(baton_timer *), &before)) {
         cr_skip_test("memory cannot be made to fail here");
     }
     baton_status status = baton__timer_heap_start(&heap, &timers[FIRST_CAPACITY], 1);
