@@ -302,6 +302,16 @@ static void flushed(baton__transfer *transfer, baton_status status, int native)
     free(control);
 }
 
+/* So that a peer that stays closes its end too: one in this very process has no other way to know. */
+static void say_goodbye(baton__peer *peer)
+{
+    baton__frame frame = {.type = BATON__FRAME_RESET,
+                          .session = peer->has_in ? peer->in_session : peer->out_session};
+    if (peer->heard) { /* else it knows neither */
+        (void)baton__send_control(peer, &frame, NULL, 0);
+    }
+}
+
 /* Last words, such as a COMMIT, leave before the endpoints are closed by force. */
 static void flush_peers(baton_connector *connector)
 {
@@ -309,6 +319,9 @@ static void flush_peers(baton_connector *connector)
     baton__peer *next;
     HASH_ITER(by_instance, connector->by_instance, peer, next)
     {
+        if (baton__peer_is_up(peer)) {
+            say_goodbye(peer);
+        }
         baton__control *control = baton__peer_is_up(peer) ? calloc(1, sizeof(*control)) : NULL;
         if (control == NULL) {
             continue;
@@ -382,8 +395,8 @@ void baton_connector_destroy(baton_connector *connector)
     shut_down(connector);
     baton__tombstones_free(connector);
     baton__deferred_free(connector);
-    baton__peers_free(connector);
     close_engine(connector);
+    baton__peers_free(connector); /* after the transport, which may still tell them that their endpoints are closed */
     count_closed();
     __atomic_store_n(&connector->ended, 1, __ATOMIC_SEQ_CST);
     baton__loop_leave(connector->loop);

@@ -171,10 +171,26 @@ static void to_active(baton_connector *connector, const baton__frame *frame, con
     baton__active_frame(op, frame, payload);
 }
 
-/* The other side has closed its end of a session that we began. */
+static baton__peer *peer_of_in_session(baton_connector *connector, const baton_uuid *session)
+{
+    baton__peer *peer;
+    baton__peer *next;
+    HASH_ITER(by_instance, connector->by_instance, peer, next)
+    {
+        if (peer->has_in && baton__peer_is_up(peer) && baton_uuid_equal(&peer->in_session, session)) {
+            return peer;
+        }
+    }
+    return NULL;
+}
+
+/* The other side has closed its end of a session, that we began or that it began itself. */
 static void on_reset(baton_connector *connector, const baton__frame *frame)
 {
     baton__peer *peer = peer_of_out_session(connector, &frame->session);
+    if (peer == NULL) {
+        peer = peer_of_in_session(connector, &frame->session);
+    }
     if (peer == NULL) {
         BATON__COUNT(connector, refused_session);
         return;
