@@ -359,6 +359,6 @@ Test(nats_link, refuses_options_that_do_not_go_together)
     options.connect_timeout_ms = 0;
     refuses(&options);
     options = (baton_nats_options)BATON_NATS_OPTIONS_INIT;
-    options.struct_size = 8;
+    options.struct_size = 7;
     refuses(&options);
 }

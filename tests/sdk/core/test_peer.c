@@ -137,7 +137,7 @@ Test(peer, one_that_is_idle_makes_room_for_the_next)
         baton_operation_destroy(operations[1]);
         fake_clock_advance_ms(1);
         cr_assert_eq(baton_connector_get_stats(narrow, &stats), BATON_OK);
-        cr_assert_leq(stats.peers_live, 2, "one, and one that is being closed");
+        cr_assert_leq(stats.peers_live, 2, "%d: one, and one that is being closed, not %d", i, (int)stats.peers_live);
     }
     baton_descriptor_release(memory);
     baton_connector_destroy(narrow);

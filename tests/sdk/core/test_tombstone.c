@@ -56,6 +56,10 @@ static baton__frame ask(baton__frame_type type)
     baton__frame frame = late;
     baton__frame answer = {.type = (baton__frame_type)0};
     frame.type = type;
+    if (type == BATON__FRAME_OPEN) {
+        frame.c = 1;
+        frame.key = baton__claim_token(connectors[ORIGIN], &frame.operation, frame.c);
+    }
     baton__frame_encode(&frame, header);
     bool open = type == BATON__FRAME_OPEN;
     fake_inject(ORIGIN, header, sizeof(header), open ? connectors[CONSUMER]->identity : NULL,
@@ -151,7 +155,7 @@ Test(tombstone, without_the_token_nothing_is_told)
     expect_unknown(BATON__FRAME_ACK);
     expect_unknown(BATON__FRAME_READ);
     cr_assert_eq(ask(BATON__FRAME_OPEN).type, BATON__FRAME_COMMIT,
-                 "an OPEN has no token yet: its nonce proves it");
+                 "an OPEN has no token yet: its claim proves it");
 }
 
 Test(tombstone, another_operation_or_nonce_is_unknown)
