@@ -46,11 +46,12 @@ static baton_status make_room(baton_connector *connector)
     {
         if (is_idle(peer) && peer->endpoint == NULL) {
             free_peer(peer);
-            return BATON_OK;
-        }
-        if (is_idle(peer) && (oldest == NULL || peer->used_ns < oldest->used_ns)) {
+        } else if (is_idle(peer) && (oldest == NULL || peer->used_ns < oldest->used_ns)) {
             oldest = peer;
         }
+    }
+    if (HASH_CNT(by_instance, connector->by_instance) < connector->options.peers_max) {
+        return BATON_OK;
     }
     if (oldest == NULL) {
         return baton__fail(BATON_ERR_LIMIT, "%s: peers_max (%u) peers are in use", connector->name,
