@@ -69,13 +69,4 @@ baton__recent_entry *baton__recent_add(baton__recent *recent, const baton_uuid *
     return entry;
 }
 
-void baton__recent_forget(baton__recent *recent, const baton_uuid *id, uint32_t attempt)
-{
-    baton__recent_entry *entry = baton__recent_find(recent, id, attempt);
-    if (entry != NULL) {
-        detach(recent, entry);
-        free(entry);
-    }
-}
-
 /* NOLINTEND(readability-function-size,clang-analyzer-core.NullDereference) */

@@ -39,7 +39,5 @@ baton__recent_entry *baton__recent_add(baton__recent *recent, const baton_uuid *
 /* NULL if it is not there. */
 baton__recent_entry *baton__recent_find(const baton__recent *recent, const baton_uuid *id,
                                         uint32_t attempt);
-/* Makes as if it had never been. */
-void baton__recent_forget(baton__recent *recent, const baton_uuid *id, uint32_t attempt);
 
 #endif

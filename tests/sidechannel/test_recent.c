@@ -89,19 +89,6 @@ Test(recent, the_oldest_is_forgotten_first)
     cr_assert_not_null(find(0, 1));
 }
 
-Test(recent, what_is_forgotten_is_as_if_it_had_never_been)
-{
-    baton_uuid id = id_of(1);
-    cr_assert_not_null(add(1, 1));
-    cr_assert_not_null(add(1, 2));
-    baton__recent_forget(&recent, &id, 1);
-    baton__recent_forget(&recent, &id, 1);
-    baton__recent_forget(&recent, &id, 9);
-    cr_assert_null(find(1, 1));
-    cr_assert_not_null(find(1, 2));
-    cr_assert_eq(recent.count, 1);
-}
-
 Test(recent, without_memory_nothing_is_added_and_the_rest_stays)
 {
     struct rlimit before;
