@@ -156,8 +156,8 @@ BATON_API BATON_CHECKED baton_status baton_operation_fail(baton_operation *opera
 /**
  * Cancels if it still runs, drains, and waits until the memory is quiet.
  * Returns BATON_OK: no process can reach the memory for this operation any more. ERR_TIMED_OUT: it still
- * drains after timeout_ms. ERR_QUARANTINED: a peer may still reach it; the descriptor is held until it cannot (on the path
- * "am" only where UCX never ends a transfer with a stopped peer: sdk/README.md).
+ * drains after timeout_ms. ERR_QUARANTINED: a peer may still reach it; the descriptor is held until it cannot (never
+ * over TCP and shared memory: sdk/README.md).
  * Errors also: ERR_WRONG_THREAD on the owner thread. Threads: any but the owner. Blocking: yes.
  */
 BATON_API BATON_CHECKED baton_status baton_operation_close(baton_operation *operation, uint32_t timeout_ms);

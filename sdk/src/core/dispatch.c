@@ -105,8 +105,15 @@ static bool open_frame(baton_connector *connector, const baton__frame *frame, co
         return true;
     }
     baton_status status = baton__peer_adopt(peer, &frame->session);
-    if (status == BATON_OK && !in_callback) {
+    bool expired = status == BATON_ERR_EXPIRED;
+    if ((status == BATON_OK || expired) && !in_callback) {
         status = baton__peer_connect(peer);
+    }
+    if (expired && status != BATON_ERR_BUSY) {
+        /* We closed our end with nothing alive on it, and the peer goes on in its own: it opens a new one. */
+        baton__frame reset = {.type = BATON__FRAME_RESET, .session = frame->session};
+        (void)baton__send_control(peer, &reset, NULL, 0);
+        status = BATON_ERR_EXPIRED;
     }
     if (status == BATON_ERR_BUSY) {
         defer(connector, frame, data, size, true);

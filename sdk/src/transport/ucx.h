@@ -21,6 +21,10 @@ typedef struct baton__waiting {
     struct baton__waiting *next;
 } baton__waiting;
 
+typedef struct baton__wire {
+    baton__endpoint *endpoint; /* NULL once it is gone */
+} baton__wire;
+
 struct baton__transport {
     ucp_context_h context;
     ucp_worker_h worker;
@@ -31,6 +35,7 @@ struct baton__transport {
     baton__transport_callbacks callbacks;
     void *callback_context;
     baton__endpoint *unsent;    /* endpoints with sends that wait */
+    baton__endpoint *closing;   /* endpoints that are closed once their ids are exchanged */
     baton__waiting *cancelled;  /* sends of endpoints that were closed before their turn */
 };
 
@@ -45,10 +50,12 @@ struct baton__endpoint {
     bool wired; /* under way or done: sends are UCX's alone */
     bool heard; /* the peer's endpoint is there */
     bool spoke; /* a frame of ours went into the lane */
+    bool broken; /* UCX says so */
     bool unsent; /* in the transport's list */
-    uint64_t waiting_since_ns;
+    uint64_t since_ns; /* in unsent, or in closing */
+    baton__wire *wire; /* the exchange under way */
     baton__waiting *waiting; /* oldest first */
-    baton__endpoint *prev;   /* in unsent */
+    baton__endpoint *prev;   /* in unsent, or in closing */
     baton__endpoint *next;
 };
 
@@ -94,8 +101,10 @@ baton_status baton__ucx_wire_send(baton__endpoint *endpoint, const baton__waitin
 void baton__ucx_wire_heard(baton__endpoint *endpoint);
 /* Sends whose turn has come, and the ends of those that never had one. Returns how many. */
 int baton__ucx_wire_progress(baton__transport *transport);
-/* The endpoint is being closed: its sends end in the next progress. */
-void baton__ucx_wire_cancel(baton__endpoint *endpoint);
+/* The endpoint is being closed: its sends end in the next progress. False: baton__ucx_close_now is called there too,
+ * after the exchange of ids. */
+bool baton__ucx_wire_close(baton__endpoint *endpoint);
+void baton__ucx_close_now(baton__endpoint *endpoint);
 
 /* Completion of a request: maps what UCX returned at once. */
 baton_status baton__ucx_started(ucs_status_ptr_t request, bool *pending_out, int *native_out);

@@ -12,6 +12,7 @@ static void on_error(void *argument, ucp_ep_h ep, ucs_status_t status)
 {
     baton__endpoint *endpoint = argument;
     (void)ep;
+    endpoint->broken = true;
     if (endpoint->closed == NULL) {
         endpoint->transport->callbacks.endpoint_failed(endpoint->transport->callback_context,
                                                        endpoint->owner, (int)status);
@@ -96,6 +97,9 @@ static void finish_close(baton__endpoint *endpoint)
 {
     void (*closed)(void *) = endpoint->closed;
     void *owner = endpoint->owner;
+    if (endpoint->wire != NULL) {
+        endpoint->wire->endpoint = NULL;
+    }
     free(endpoint);
     closed(owner);
 }
@@ -110,7 +114,13 @@ static void on_closed(void *request, ucs_status_t status, void *user_data)
 void baton__ucx_endpoint_close(baton__endpoint *endpoint, void (*closed)(void *owner))
 {
     endpoint->closed = closed;
-    baton__ucx_wire_cancel(endpoint);
+    if (baton__ucx_wire_close(endpoint)) {
+        baton__ucx_close_now(endpoint);
+    }
+}
+
+void baton__ucx_close_now(baton__endpoint *endpoint)
+{
     ucp_request_param_t params = {
         .op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS | UCP_OP_ATTR_FIELD_CALLBACK |
                         UCP_OP_ATTR_FIELD_USER_DATA,

@@ -14,8 +14,11 @@
  *      with nothing in between: inside the callback that brought the frame.
  * Who sends a REQUEST has heard a frame of the other side, and its own frame went before the REQUEST through the same
  * lane. When the REQUEST arrives, the other side has therefore sent and heard, and has a REQUEST of its own under way.
- * What cannot be covered: a REQUEST for an endpoint that was closed while it was on its way. UCX makes an internal
- * endpoint to answer it, and the sender would have to die within that one's handshake.
+ *   3. does not close an endpoint that has spoken before the exchange has ended, or CLOSE_MS have passed. A REQUEST
+ *      for an endpoint that is gone makes UCX create an internal one inside its receive loop, whose REPLY is queued in a
+ *      lane; and what follows the REQUEST in the same read, the sender's own close say, then crashes 1.13
+ *      (uct_tcp_ep_replace_ep takes the buffer away from uct_tcp_ep_progress_am_rx). Memory does not wait for it.
+ * What is left: a peer whose REQUEST is on its way for longer than that, because it was stopped.
  */
 #include "transport/ucx.h"
 
@@ -27,6 +30,7 @@
 
 enum {
     FIRST_FIXED_MINOR = 14,
+    CLOSE_MS = 200,
     PATIENCE_MS = 1000 /* with a lane that takes nothing short: then UCX does it its own way */
 };
 
@@ -45,24 +49,38 @@ void baton__ucx_wire_init(baton__endpoint *endpoint)
 static void wire_sent(void *request, ucs_status_t status, void *user_data)
 {
     (void)status;
-    (void)user_data;
+    baton__wire *exchange = user_data;
     ucp_request_free(request);
+    if (exchange->endpoint != NULL) {
+        exchange->endpoint->wire = NULL;
+    }
+    free(exchange);
 }
 
 static void wire(baton__endpoint *endpoint)
 {
+    baton__wire *exchange = calloc(1, sizeof(*exchange));
     endpoint->wired = true;
+    if (exchange == NULL) {
+        BATON__ERROR("out of memory for the exchange of endpoint ids: UCX does it with the next send");
+        return;
+    }
+    exchange->endpoint = endpoint;
     ucp_request_param_t params = {
         /* NO_IMM_CMPL keeps UCX from sending it short. */
         .op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_FLAGS |
-                        UCP_OP_ATTR_FLAG_NO_IMM_CMPL,
+                        UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FLAG_NO_IMM_CMPL,
         .flags = UCP_AM_SEND_FLAG_EAGER,
         .cb = {.send = wire_sent},
+        .user_data = exchange,
     };
+    endpoint->wire = exchange;
     ucs_status_ptr_t request =
         ucp_am_send_nbx(endpoint->ep, BATON__AM_ID_WIRE, NULL, 0, NULL, 0, &params);
-    if (UCS_PTR_IS_ERR(request)) {
+    if (request == NULL || UCS_PTR_IS_ERR(request)) {
         BATON__DEBUG("ucx: exchange of endpoint ids: %s", ucs_status_string(UCS_PTR_STATUS(request)));
+        endpoint->wire = NULL;
+        free(exchange);
     }
 }
 
@@ -94,7 +112,7 @@ static baton_status enqueue(baton__endpoint *endpoint, const baton__waiting *mes
     *copy = *message;
     if (!endpoint->unsent) {
         endpoint->unsent = true;
-        endpoint->waiting_since_ns = baton__clock_now(&baton__clock_boottime);
+        endpoint->since_ns = baton__clock_now(&baton__clock_boottime);
         DL_APPEND(endpoint->transport->unsent, endpoint);
     }
     DL_APPEND(endpoint->waiting, copy);
@@ -169,10 +187,32 @@ static int send_waiting(baton__endpoint *endpoint)
     }
     if (endpoint->waiting == NULL) {
         unlist(endpoint);
-    } else if (baton__clock_now(&baton__clock_boottime) - endpoint->waiting_since_ns >
+    } else if (baton__clock_now(&baton__clock_boottime) - endpoint->since_ns >
                PATIENCE_MS * BATON__NS_PER_MS) {
         wire(endpoint);
         done++;
+    }
+    return done;
+}
+
+static bool is_exchanging(const baton__endpoint *endpoint)
+{
+    return !endpoint->broken && endpoint->spoke && (!endpoint->wired || endpoint->wire != NULL);
+}
+
+static int close_settled(baton__transport *transport)
+{
+    int done = 0;
+    uint64_t now = baton__clock_now(&baton__clock_boottime);
+    baton__endpoint *endpoint;
+    baton__endpoint *next;
+    DL_FOREACH_SAFE(transport->closing, endpoint, next)
+    {
+        if (!is_exchanging(endpoint) || now - endpoint->since_ns > CLOSE_MS * BATON__NS_PER_MS) {
+            DL_DELETE(transport->closing, endpoint);
+            baton__ucx_close_now(endpoint);
+            done++;
+        }
     }
     return done;
 }
@@ -192,12 +232,18 @@ int baton__ucx_wire_progress(baton__transport *transport)
     {
         done += send_waiting(endpoint);
     }
-    return done;
+    return done + (transport->closing != NULL ? close_settled(transport) : 0);
 }
 
-void baton__ucx_wire_cancel(baton__endpoint *endpoint)
+bool baton__ucx_wire_close(baton__endpoint *endpoint)
 {
     unlist(endpoint);
     DL_CONCAT(endpoint->transport->cancelled, endpoint->waiting);
     endpoint->waiting = NULL;
+    if (!is_exchanging(endpoint)) {
+        return true;
+    }
+    endpoint->since_ns = baton__clock_now(&baton__clock_boottime);
+    DL_APPEND(endpoint->transport->closing, endpoint);
+    return false;
 }

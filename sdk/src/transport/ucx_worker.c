@@ -155,7 +155,7 @@ static const void *address(const baton__transport *transport, size_t *size_out)
 static int progress(baton__transport *transport)
 {
     int done = (int)ucp_worker_progress(transport->worker);
-    if (transport->unsent != NULL || transport->cancelled != NULL) {
+    if (transport->unsent != NULL || transport->cancelled != NULL || transport->closing != NULL) {
         done += baton__ucx_wire_progress(transport);
     }
     return done;

@@ -36,26 +36,17 @@ static victim victim_new(unsigned seed, bool source)
     return v;
 }
 
-static victim victim_offer(bool readable, unsigned seed)
+static void victim_offer(victim *v)
 {
-    victim v = victim_new(seed, readable);
     baton_operation_options options = BATON_OPERATION_OPTIONS_INIT;
     options.lease_ms = ENDS_MS;
     options.completion = BATON_COMPLETION_COMMIT;
     baton_status status =
-        readable ? baton_connector_create_readable(connector, &v.o.descriptor, 1, &options,
-                                                   &v.o.operation)
-                 : baton_connector_create_writable(connector, &v.o.descriptor, 1, &options,
-                                                   &v.o.operation);
+        v->source ? baton_connector_create_readable(connector, &v->o.descriptor, 1, &options,
+                                                    &v->o.operation)
+                  : baton_connector_create_writable(connector, &v->o.descriptor, 1, &options,
+                                                    &v->o.operation);
     cr_assert_eq(status, BATON_OK);
-    return v;
-}
-
-static victim victim_begin(const baton_metadata *metadata, unsigned seed)
-{
-    victim v = victim_new(seed, baton_metadata_get_kind(metadata) == BATON_METADATA_WRITABLE);
-    own_begin(&v.o, metadata, ENDS_MS);
-    return v;
 }
 
 static uint64_t now_ms(void)
@@ -122,20 +113,22 @@ enum { SERVED, RECEIVED, READING, WRITING, VICTIMS };
 
 static void start_transfers(victim *victims)
 {
-    baton_metadata *readable =
-        peer_offers("readable", STOPPED_SIZE, 3, 0, BATON_COMPLETION_BYTES);
-    baton_metadata *writable =
-        peer_offers("writable", STOPPED_SIZE, 4, 0, BATON_COMPLETION_BYTES);
-    victims[SERVED] = victim_offer(true, 1);
-    victims[RECEIVED] = victim_offer(false, 2);
+    baton_metadata *readable = peer_offers("readable", STOPPED_SIZE, 3, 0, BATON_COMPLETION_BYTES);
+    baton_metadata *writable = peer_offers("writable", STOPPED_SIZE, 4, 0, BATON_COMPLETION_BYTES);
+    for (unsigned i = 0; i < VICTIMS; i++) {
+        victims[i] = victim_new(1 + i, i == SERVED || i == WRITING);
+    }
+    victim_offer(&victims[SERVED]);
+    victim_offer(&victims[RECEIVED]);
     peer_takes(&victims[SERVED].o, 1, 30000);
     peer_takes(&victims[RECEIVED].o, 2, 30000);
-    own_await_bytes(&victims[SERVED].o, 1);
-    own_await_bytes(&victims[RECEIVED].o, 1);
-    victims[READING] = victim_begin(readable, 3);
-    victims[WRITING] = victim_begin(writable, 4);
-    own_await_bytes(&victims[READING].o, 1);
-    own_await_bytes(&victims[WRITING].o, 1);
+    peer_line(&peer, "begun ", SOON_MS);
+    peer_line(&peer, "begun ", SOON_MS);
+    own_begin(&victims[READING].o, readable, ENDS_MS);
+    own_begin(&victims[WRITING].o, writable, ENDS_MS);
+    for (unsigned i = 0; i < VICTIMS; i++) {
+        own_await_bytes(&victims[i].o, 1);
+    }
     baton_metadata_destroy(readable);
     baton_metadata_destroy(writable);
 }
