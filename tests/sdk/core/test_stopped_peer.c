@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 enum {
-    STOPPED_SIZE = 128 * MIB,
+    STOPPED_SIZE = 192 * MIB,
     ENDS_MS = 1000,
     CLOSES_MS = 1000, /* what a close may take that has nothing to wait for */
     OPENS = 100,      /* more than a FIFO of UCX's has room for (64) */
@@ -152,7 +152,7 @@ static bool stop_in_the_middle(victim *victims)
     return all;
 }
 
-PROCESS_CASE(a_stopped_peer_leaves_quiet_memory_in_all_four_directions)
+static void all_four_directions(void)
 {
     static own opens[OPENS];
     victim victims[VICTIMS];
@@ -180,4 +180,66 @@ PROCESS_CASE(a_stopped_peer_leaves_quiet_memory_in_all_four_directions)
     baton_metadata_destroy(small);
     peer_quit(&peer);
     peer_quit(&other);
+}
+
+/* Over TCP the four at once do not run long enough side by side, and UCX 1.13 may not let the peer come back
+ * (sdk/README.md, "Limits"): the cases below have them one by one. */
+Test(processes_default, a_stopped_peer_leaves_quiet_memory_in_all_four_directions)
+{
+    case_begin(NULL);
+    all_four_directions();
+    case_end();
+}
+
+Test(processes_posix, a_stopped_peer_leaves_quiet_memory_in_all_four_directions)
+{
+    case_begin("posix,self");
+    all_four_directions();
+    case_end();
+}
+
+static void one_direction(int which)
+{
+    bool passive = which == SERVED || which == RECEIVED;
+    victim v = victim_new(1, which == SERVED || which == WRITING);
+    if (passive) {
+        victim_offer(&v);
+        peer_takes(&v.o, 1, 30000);
+    } else {
+        baton_metadata *metadata = peer_offers(which == READING ? "readable" : "writable",
+                                               STOPPED_SIZE, 1, 0, BATON_COMPLETION_BYTES);
+        own_begin(&v.o, metadata, ENDS_MS);
+        baton_metadata_destroy(metadata);
+    }
+    own_await_bytes(&v.o, 1);
+    peer_signal(&peer, SIGSTOP);
+    victim_ends(&v, passive ? BATON_ERR_EXPIRED : BATON_ERR_DEADLINE);
+    peer_signal(&peer, SIGCONT);
+    if (passive) {
+        cr_assert_not_null(strstr(peer_end(&peer, 0, SOON_MS), "ERRORED"), "%s", peer.line);
+    } else {
+        (void)poll(NULL, 0, 200); /* what the peer does in it may do no harm */
+    }
+    victim_is_untouched(&v);
+    peer_kill(&peer);
+}
+
+PROCESS_CASE(a_stopped_reader_leaves_quiet_memory)
+{
+    one_direction(SERVED);
+}
+
+PROCESS_CASE(a_stopped_writer_leaves_quiet_memory)
+{
+    one_direction(RECEIVED);
+}
+
+PROCESS_CASE(a_stopped_origin_of_a_readable_leaves_quiet_memory)
+{
+    one_direction(READING);
+}
+
+PROCESS_CASE(a_stopped_origin_of_a_writable_leaves_quiet_memory)
+{
+    one_direction(WRITING);
 }
