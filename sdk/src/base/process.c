@@ -43,7 +43,7 @@ static bool read_boot_id(uint8_t id[16])
         if (*end != '\0') {
             return false;
         }
-        id[digits / 2] = (uint8_t)(id[digits / 2] << 4 | value);
+        id[digits / 2] = (uint8_t)((unsigned long)id[digits / 2] << 4 | value);
         digits++;
     }
     return digits == 32;
