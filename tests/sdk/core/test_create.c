@@ -80,7 +80,7 @@ Test(create, options_of_another_size_are_refused_and_of_a_smaller_one_are_comple
     baton_operation_options options = BATON_OPERATION_OPTIONS_INIT;
     options.struct_size = 0;
     expect_refused(&options, true);
-    options.struct_size = sizeof(options) + 1;
+    options.struct_size = SIZE_MAX;
     expect_refused(&options, true);
     options.struct_size = offsetof(baton_operation_options, readers);
     options.readers = 0; /* not looked at */
