@@ -228,7 +228,7 @@ static bool is_unproven(const shot *it)
     case BATON__FRAME_OPEN:
         return !it->good_block;
     case BATON__FRAME_RESET:
-        return (it->spoiled & SPOIL_SESSION) != 0 || is_passive(it->lane);
+        return (it->spoiled & SPOIL_SESSION) != 0; /* either side's session may be named */
     case BATON__FRAME_READ:
     case BATON__FRAME_WRITE:
     case BATON__FRAME_MOVED:
