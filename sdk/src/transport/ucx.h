@@ -50,6 +50,7 @@ struct baton__endpoint {
     bool wired; /* under way or done: sends are UCX's alone */
     bool heard; /* the peer's endpoint is there */
     bool spoke; /* a frame of ours went into the lane */
+    bool carried; /* UCX was given a chunk to send */
     bool broken; /* UCX says so */
     bool unsent; /* in the transport's list */
     uint64_t since_ns; /* in unsent, or in closing */

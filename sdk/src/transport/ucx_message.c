@@ -118,6 +118,7 @@ ucs_status_ptr_t baton__ucx_send_now(baton__endpoint *endpoint, const baton__wai
         .user_data = message->transfer,
         .memory_type = UCS_MEMORY_TYPE_HOST,
     };
+    endpoint->carried = endpoint->carried || !message->eager;
     if (!message->eager && endpoint->revocable) {
         params.op_attr_mask |= UCP_OP_ATTR_FIELD_DATATYPE;
         params.datatype = endpoint->transport->revocable;

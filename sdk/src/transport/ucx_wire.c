@@ -18,6 +18,8 @@
  *      for an endpoint that is gone makes UCX create an internal one inside its receive loop, whose REPLY is queued in a
  *      lane; and what follows the REQUEST in the same read, the sender's own close say, then crashes 1.13
  *      (uct_tcp_ep_replace_ep takes the buffer away from uct_tcp_ep_progress_am_rx). Memory does not wait for it.
+ *      An endpoint with a chunk of ours in UCX is closed at once all the same: the chunk is revoked by then, and UCX
+ *      would go on sending it, without its bytes, to a peer that may still take them.
  * What is left: a peer whose REQUEST is on its way for longer than that, because it was stopped.
  */
 #include "transport/ucx.h"
@@ -197,7 +199,8 @@ static int send_waiting(baton__endpoint *endpoint)
 
 static bool is_exchanging(const baton__endpoint *endpoint)
 {
-    return !endpoint->broken && endpoint->spoke && (!endpoint->wired || endpoint->wire != NULL);
+    return !endpoint->broken && endpoint->spoke && !endpoint->carried &&
+           (!endpoint->wired || endpoint->wire != NULL);
 }
 
 static int close_settled(baton__transport *transport)
