@@ -188,7 +188,7 @@ static void make_shot(script *s, world *w, shot *it)
     it->frame.nonce = l->nonce;
     it->frame.aux = l->aux;
     if (it->frame.type == BATON__FRAME_OPEN && is_passive(l)) {
-        it->frame.key = l->at_target->p.claim_token;
+        it->frame.key = baton__claim_token(w->connectors[TARGET], &l->operation, l->at_target->attempt);
         it->frame.nonce.bytes[1] ^= (which & 4) != 0 ? 0xFF : 0; /* another consumer's attempt */
     }
     fill_numbers(s, w, it);

@@ -10,6 +10,8 @@ baton_status baton__connector_create_with(const baton_connector_options *options
                                           const baton__clock *clock, baton_connector **connector_out);
 /* After the end nobody drives the loop: who posts to it has this run what it posted. */
 void baton__connector_run_late(baton_connector *connector);
+/* Everything ends that still runs, and all endpoints are closed. The calling thread is the owner. Blocking: some seconds at most. */
+void baton__connector_shut_down(baton_connector *connector);
 void baton__connector_unref(baton_connector *connector);
 /* ERR_WRONG_PROCESS after a fork. */
 baton_status baton__connector_check(const baton_connector *connector);

@@ -151,7 +151,6 @@ static baton_status create_passive(baton_connector *connector, baton_operation_k
     status = new_operation(connector, kind, descriptors, count, options, &op);
     if (status == BATON_OK) {
         op->id = baton_uuid_random();
-        op->p.claim_token = baton__claim_token(connector, &op->id, op->attempt);
         *operation_out = op; /* before it can be over */
         submit(op);
     }
@@ -265,7 +264,7 @@ static baton_status build_metadata(const baton_operation *op, baton_metadata **m
         return status;
     }
     block.operation_id = op->id;
-    block.claim_token = op->p.claim_token;
+    block.claim_token = baton__claim_token(connector, &op->id, op->attempt);
     block.attempt = op->attempt;
     size_t size = baton__block_size(&block);
     uint8_t *encoded = malloc(size);

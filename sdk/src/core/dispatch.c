@@ -70,12 +70,7 @@ static void turn_away(baton_connector *connector, const baton__frame *open, cons
 {
     baton__peer *peer = baton__peer_find(connector, &block->instance);
     if (peer != NULL && baton__peer_is_up(peer)) {
-        baton__frame refuse = {.type = BATON__FRAME_REFUSE,
-                               .session = open->session,
-                               .operation = open->operation,
-                               .nonce = open->nonce,
-                               .c = baton__reason_pack(reason)};
-        (void)baton__send_control(peer, &refuse, NULL, 0);
+        baton__passive_refuse(peer, open, reason);
     }
 }
 

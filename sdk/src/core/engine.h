@@ -99,7 +99,6 @@ typedef struct baton__active {
 
 /* The passive half. */
 typedef struct baton__passive {
-    baton_key claim_token;
     UT_hash_handle by_id;
     baton__grant *grants;
     uint32_t granted;  /* grants that are active or complete */

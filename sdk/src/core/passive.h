@@ -7,6 +7,8 @@
 void baton__passive_begin(baton_operation *operation);
 /* OPEN with its verified block. peer: has adopted the session; the claim is proven. */
 void baton__passive_open(baton__peer *peer, const baton__frame *frame, const baton__block *block);
+/* REFUSE for an OPEN. */
+void baton__passive_refuse(baton__peer *peer, const baton__frame *open, baton_status reason);
 /* Any other frame of an active side. */
 void baton__passive_frame(baton_connector *connector, const baton__frame *frame,
                           const baton__payload *payload);

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include <string.h>
 
-static void refuse(baton__peer *peer, const baton__frame *open, baton_status reason)
+void baton__passive_refuse(baton__peer *peer, const baton__frame *open, baton_status reason)
 {
     baton__frame frame = {
         .type = BATON__FRAME_REFUSE,
@@ -106,7 +106,7 @@ static void reopen(baton__peer *peer, baton__grant *grant, const baton__frame *f
     }
     if (grant->state != BATON__GRANT_ACTIVE || grant->peer == NULL) {
         if (!baton__tombstone_answer(peer->connector, frame)) {
-            refuse(peer, frame, BATON_ERR_EXPIRED); /* closing: it ends soon */
+            baton__passive_refuse(peer, frame, BATON_ERR_EXPIRED); /* closing: it ends soon */
         }
         return;
     }
@@ -128,7 +128,7 @@ void baton__passive_open(baton__peer *peer, const baton__frame *frame, const bat
     if (op == NULL) {
         if (!baton__tombstone_answer(connector, frame)) {
             BATON__COUNT(connector, refused_operation);
-            refuse(peer, frame, BATON_ERR_UNKNOWN_OPERATION);
+            baton__passive_refuse(peer, frame, BATON_ERR_UNKNOWN_OPERATION);
         }
         return;
     }
@@ -144,7 +144,7 @@ void baton__passive_open(baton__peer *peer, const baton__frame *frame, const bat
     }
     if (status != BATON_OK) {
         BATON__COUNT(connector, refused_state);
-        refuse(peer, frame, status);
+        baton__passive_refuse(peer, frame, status);
         return;
     }
     if (baton__operation_status(op) == BATON_OPERATION_INITIALIZED) {

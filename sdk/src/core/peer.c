@@ -61,9 +61,6 @@ static baton_status make_room(baton_connector *connector)
     return BATON_OK;
 }
 
-static void on_resume_timer(baton_timer *timer);
-static void on_stuck_timer(baton_timer *timer);
-
 static baton_status new_peer(baton_connector *connector, const baton__block *block,
                              baton__peer **peer_out)
 {
@@ -89,8 +86,8 @@ static baton_status new_peer(baton_connector *connector, const baton__block *blo
     peer->process = block->process;
     memcpy(peer->name, block->name, sizeof(peer->name));
     peer->used_ns = baton__now(connector);
-    peer->resume_timer.fire = on_resume_timer;
-    peer->stuck_timer.fire = on_stuck_timer;
+    peer->resume_timer.fire = baton__peer_on_resume;
+    peer->stuck_timer.fire = baton__peer_on_stuck;
     PEER_ADD(connector->by_instance, peer);
     if (peer->by_instance.tbl == NULL) {
         free(peer->address);
@@ -148,7 +145,7 @@ baton_status baton__peer_connect(baton__peer *peer)
     return BATON_OK;
 }
 
-static void trouble(baton__peer *peer)
+void baton__peer_trouble(baton__peer *peer)
 {
     if (!peer->troubled) {
         peer->troubled = true;
@@ -167,7 +164,7 @@ void baton__peer_failed(baton__peer *peer, int native)
     peer->native = native;
     peer->reset_wanted = true;
     BATON__COUNT(peer->connector, endpoints_failed);
-    trouble(peer);
+    baton__peer_trouble(peer);
 }
 
 void baton__peer_died(baton__peer *peer)
@@ -185,7 +182,7 @@ void baton__peer_reset(baton__peer *peer)
     if (!peer->closing && !peer->reset_wanted) {
         peer->reset_wanted = true;
         BATON__COUNT(peer->connector, endpoints_forced);
-        trouble(peer);
+        baton__peer_trouble(peer);
     }
 }
 
@@ -202,7 +199,7 @@ void baton__peer_heard(baton__peer *peer)
 void baton__peer_transfer_done(baton__peer *peer)
 {
     if (--peer->transfers == 0 && peer->closing) {
-        trouble(peer);
+        baton__peer_trouble(peer);
     }
 }
 
@@ -274,157 +271,6 @@ void baton__peer_remove_grant(baton__grant *grant)
         grant->peer->used_ns = baton__now(grant->operation->connector);
         grant->peer = NULL;
     }
-}
-
-static void on_closed(void *owner)
-{
-    baton__peer *peer = owner;
-    peer->endpoint_gone = true;
-    trouble(peer);
-}
-
-static void watch_close(baton__peer *peer)
-{
-    if (baton_loop_timer_start(peer->connector->loop, &peer->stuck_timer,
-                               baton__after_ms(peer->connector, BATON__STUCK_MS)) != BATON_OK) {
-        BATON__ERROR("%s: no timer for the close of an endpoint", peer->connector->name);
-    }
-}
-
-static void on_stuck_timer(baton_timer *timer)
-{
-    baton__peer *peer = (baton__peer *)((char *)timer - offsetof(baton__peer, stuck_timer));
-    if (!peer->closing) {
-        return;
-    }
-    if (peer->transfers != 0) {
-        baton__outbox_abandon(peer, peer->failures != 0);
-    }
-    if (peer->endpoint_gone && peer->transfers == 0) {
-        trouble(peer);
-    } else {
-        watch_close(peer);
-    }
-}
-
-static void begin_close(baton__peer *peer)
-{
-    /* Its time to come back begins when this session is drained, whatever an earlier one has left of its own. */
-    baton_loop_timer_stop(peer->connector->loop, &peer->resume_timer);
-    peer->reset_wanted = false;
-    peer->closing = true;
-    peer->endpoint_gone = peer->endpoint == NULL;
-    for (baton_operation *op = peer->actives; op != NULL; op = op->peer_next) {
-        op->a.attached = false;
-    }
-    for (baton__grant *grant = peer->grants; grant != NULL; grant = grant->peer_next) {
-        grant->attached = false;
-    }
-    baton__endpoint *endpoint = peer->endpoint;
-    peer->endpoint = NULL;
-    if (endpoint != NULL) {
-        peer->connector->table->endpoint_close(endpoint, on_closed);
-    }
-    baton__outbox_revoke(peer);
-    if (peer->transfers != 0 || !peer->endpoint_gone) {
-        watch_close(peer);
-    }
-}
-
-static void lose(baton__peer *peer, baton_status reason)
-{
-    baton_operation *op;
-    baton_operation *next_op;
-    DL_FOREACH_SAFE2(peer->actives, op, next_op, peer_next)
-    {
-        baton__active_lost(op, reason, peer->native);
-    }
-    baton__grant *grant;
-    baton__grant *next_grant;
-    DL_FOREACH_SAFE2(peer->grants, grant, next_grant, peer_next)
-    {
-        baton__grant_close(grant, BATON_ERR_PEER_LOST, peer->native);
-    }
-    peer->failures = 0;
-}
-
-static void on_resume_timer(baton_timer *timer)
-{
-    baton__peer *peer = (baton__peer *)((char *)timer - offsetof(baton__peer, resume_timer));
-    baton__grant *grant;
-    baton__grant *next;
-    DL_FOREACH_SAFE2(peer->grants, grant, next, peer_next)
-    {
-        if (!grant->attached) {
-            baton__grant_close(grant, BATON_ERR_PEER_LOST, peer->native);
-        }
-    }
-}
-
-static void resume(baton__peer *peer, const baton_uuid *old_in, bool had_in)
-{
-    baton_connector *connector = peer->connector;
-    baton_operation *op;
-    baton_operation *next;
-    DL_FOREACH_SAFE2(peer->actives, op, next, peer_next)
-    {
-        baton__active_resume(op);
-    }
-    if (peer->grants != NULL && had_in) {
-        baton__frame frame = {.type = BATON__FRAME_RESET, .session = *old_in};
-        (void)baton__send_control(peer, &frame, NULL, 0);
-        if (peer->resume_timer.slot_ == 0 &&
-            baton_loop_timer_start(connector->loop, &peer->resume_timer,
-                                   baton__after_ms(connector, connector->options.resume_ms)) != BATON_OK) {
-            lose(peer, BATON_ERR_OUT_OF_MEMORY);
-        }
-    }
-    BATON__COUNT(connector, sessions_resumed);
-}
-
-/* Everything of the old session is over: what was ending ends, what is alive goes on. */
-static void drained(baton__peer *peer)
-{
-    baton_uuid old_in = peer->in_session;
-    bool had_in = peer->has_in;
-    if (had_in) {
-        peer->old_sessions[peer->old_next++ % BATON__OLD_SESSIONS] = old_in;
-        peer->has_in = false;
-    }
-    peer->closing = false;
-    baton_loop_timer_stop(peer->connector->loop, &peer->stuck_timer);
-    baton__liveness_unwatch(peer); /* a new endpoint looks again */
-    baton__active_drained(peer);
-    baton__passive_drained(peer);
-    if (peer->actives == NULL && peer->grants == NULL) {
-        return;
-    }
-    bool hopeless = peer->failures >= 2 || (peer->failures >= 1 && !peer->ever_heard);
-    if (hopeless || baton__peer_connect(peer) != BATON_OK) {
-        lose(peer, peer->ever_heard || peer->dead ? BATON_ERR_PEER_LOST : BATON_ERR_UNREACHABLE);
-        return;
-    }
-    resume(peer, &old_in, had_in);
-}
-
-int baton__peers_work(baton_connector *connector)
-{
-    int done = 0;
-    baton__peer *list = connector->troubled;
-    connector->troubled = NULL;
-    while (list != NULL) {
-        baton__peer *peer = list;
-        list = peer->troubled_next;
-        peer->troubled = false;
-        if (peer->reset_wanted && !peer->closing) {
-            begin_close(peer);
-        }
-        if (peer->closing && peer->endpoint_gone && peer->transfers == 0) {
-            drained(peer);
-        }
-        done++;
-    }
-    return done;
 }
 
 bool baton__peers_close(baton_connector *connector)

@@ -13,7 +13,8 @@
 baton__peer *baton__peer_find(baton_connector *connector, const baton_uuid *instance);
 /* Finds or makes the peer that a block describes. Errors: ERR_LIMIT, ERR_OUT_OF_MEMORY, ERR_STALE_PEER (another epoch). */
 baton_status baton__peer_get(baton_connector *connector, const baton__block *block, baton__peer **peer_out);
-/* Makes the endpoint and a new out session if there is none. Errors also: ERR_PEER_LOST, its process has ended. Not in a callback of the transport. */
+/* Makes the endpoint and a new out session if there is none. Not in a callback of the transport. Errors also:
+ * ERR_PEER_LOST, its process has ended. */
 baton_status baton__peer_connect(baton__peer *peer);
 /* May be sent to now. */
 bool baton__peer_is_up(const baton__peer *peer);
@@ -38,6 +39,12 @@ void baton__peer_remove_active(baton_operation *operation);
 void baton__peer_add_grant(baton__peer *peer, baton__grant *grant);
 void baton__peer_remove_grant(baton__grant *grant);
 
+/* Puts it on the list of those that baton__peers_work looks at. Any context. */
+void baton__peer_trouble(baton__peer *peer);
+
+/* peer_session.c: its timers. */
+void baton__peer_on_resume(baton_timer *timer);
+void baton__peer_on_stuck(baton_timer *timer);
 /* Outside of the transport's callbacks: closes and reopens what is marked. Returns how much was done. */
 int baton__peers_work(baton_connector *connector);
 /* At the end: closes all endpoints. True once all are closed. */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The end of a connector: operations, last words, endpoints, in this order, each with a bound. */
+#include "core/connector.h"
+
+#include "base/log.h"
+#include <stdlib.h>
+
+/* Turns of the loop on this thread until the condition holds or the time is over. */
+static bool drive_until(baton_connector *connector, bool (*holds)(baton_connector *), uint32_t timeout_ms)
+{
+    uint64_t end = baton__after_ms(connector, timeout_ms);
+    while (!holds(connector)) {
+        if (baton__loop_turn(connector->loop) != 0) {
+            continue;
+        }
+        if (baton__now(connector) >= end) {
+            return false;
+        }
+        if (baton__loop_arm(connector->loop)) {
+            baton__loop_sleep(connector->loop, BATON__NS_PER_MS);
+        }
+    }
+    return true;
+}
+
+static bool no_operation(baton_connector *connector)
+{
+    return connector->by_id == NULL && connector->by_nonce == NULL && connector->ready_head == NULL;
+}
+
+static bool nothing_to_send(baton_connector *connector)
+{
+    baton__peer *peer;
+    baton__peer *next;
+    HASH_ITER(by_instance, connector->by_instance, peer, next)
+    {
+        if (peer->transfers != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void stop_operations(baton_connector *connector)
+{
+    baton_operation *op;
+    baton_operation *next;
+    HASH_ITER(p.by_id, connector->by_id, op, next)
+    {
+        baton__operation_stop(op, BATON_ERR_SHUT_DOWN, 0);
+    }
+    HASH_ITER(a.by_nonce, connector->by_nonce, op, next)
+    {
+        baton__operation_stop(op, BATON_ERR_SHUT_DOWN, 0);
+    }
+}
+
+static void flushed(baton__transfer *transfer, baton_status status, int native)
+{
+    (void)status;
+    (void)native;
+    baton__control *control = (baton__control *)transfer;
+    if (control->peer != NULL) { /* not abandoned */
+        DL_DELETE(control->peer->controls, control);
+        baton__peer_transfer_done(control->peer);
+    }
+    free(control);
+}
+
+/* So that a peer that stays closes its end too: one in this very process has no other way to know. */
+static void say_goodbye(baton__peer *peer)
+{
+    baton__frame frame = {.type = BATON__FRAME_RESET,
+                          .session = peer->has_in ? peer->in_session : peer->out_session};
+    if (baton__peer_is_up(peer) && peer->heard) { /* else it knows neither */
+        (void)baton__send_control(peer, &frame, NULL, 0);
+    }
+}
+
+/* Last words, such as a COMMIT, leave before the endpoints are closed by force. */
+static void flush_peers(baton_connector *connector)
+{
+    baton__peer *peer;
+    baton__peer *next;
+    HASH_ITER(by_instance, connector->by_instance, peer, next)
+    {
+        say_goodbye(peer);
+        baton__control *control = baton__peer_is_up(peer) ? calloc(1, sizeof(*control)) : NULL;
+        if (control == NULL) {
+            continue;
+        }
+        control->transfer.done = flushed;
+        control->peer = peer;
+        peer->transfers++;
+        DL_APPEND(peer->controls, control);
+        bool pending = false;
+        (void)connector->table->endpoint_flush(peer->endpoint, &control->transfer, &pending);
+        if (!pending) {
+            flushed(&control->transfer, BATON_OK, 0);
+        }
+    }
+}
+
+static void abandon_all(baton_connector *connector)
+{
+    baton__peer *peer;
+    baton__peer *next;
+    HASH_ITER(by_instance, connector->by_instance, peer, next)
+    {
+        baton__outbox_abandon(peer, true);
+    }
+    (void)drive_until(connector, no_operation, 100);
+}
+
+void baton__connector_shut_down(baton_connector *connector)
+{
+    /* What was posted before the end began is begun first, and then ends like the rest. */
+    for (int turns = 0; turns < 8 && baton__loop_turn(connector->loop) != 0; turns++) {
+    }
+    stop_operations(connector);
+    if (!drive_until(connector, no_operation, 5000)) {
+        BATON__ERROR("%s: operations are still draining at the end", connector->name);
+    }
+    flush_peers(connector);
+    if (!drive_until(connector, nothing_to_send, 500)) {
+        BATON__DEBUG("%s: a peer does not take its last messages", connector->name);
+    }
+    if (!drive_until(connector, baton__peers_close, 3000)) {
+        BATON__WARN("%s: UCX does not end all transfers; the rest ends with its worker", connector->name);
+        abandon_all(connector);
+    }
+}
