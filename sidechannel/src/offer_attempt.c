@@ -137,11 +137,6 @@ void baton__offer_begin_attempt(baton_offer *offer)
         baton__offer_end_now(offer, BATON_OPERATION_ERRORED, status);
         return;
     }
-    status = baton_operation_metadata(offer->operation, &offer->metadata);
-    if (status != BATON_OK) {
-        baton__offer_end(offer, BATON_OPERATION_ERRORED, status, NULL);
-        return;
-    }
     baton__offer_publish(offer);
 }
 
@@ -180,11 +175,31 @@ static void fill_message(const baton_offer *offer, uint64_t now, baton__message 
     memcpy(message->origin, offer->session->name, sizeof(message->origin));
 }
 
+/* For each time that it goes out: the address of the connector may have changed since (core/renewal.h). */
+static baton_status make_metadata(baton_offer *offer)
+{
+    baton_metadata *metadata = NULL;
+    baton_status status = baton_operation_metadata(offer->operation, &metadata);
+    if (status == BATON_OK) {
+        baton_metadata_destroy(offer->metadata);
+        offer->metadata = metadata;
+    }
+    return status;
+}
+
 void baton__offer_publish(baton_offer *offer)
 {
     baton__session *session = offer->session;
     uint64_t now = baton__session_now_ns(session);
     baton__message message;
+    baton_status made = make_metadata(offer);
+    if (made == BATON_ERR_WRONG_STATE) {
+        return; /* the operation is over, and its end is on the way here */
+    }
+    if (made != BATON_OK) {
+        baton__offer_end(offer, BATON_OPERATION_ERRORED, made, NULL);
+        return;
+    }
     if (!baton__session_is_connected(session)) {
         baton__offer_absent(offer, offer->options.offline, BATON_ERR_NATS_DISCONNECTED);
         return;

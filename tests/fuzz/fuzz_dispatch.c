@@ -121,13 +121,13 @@ static void fill_block(script *s, const world *w, shot *it)
     uint8_t choice = next(s);
     const baton_connector *peer = w->connectors[PEER];
     baton__block block;
-    check(baton__block_decode(peer->identity, peer->identity_size, &block) == BATON_OK);
+    check(baton__block_decode(peer->identity->block, peer->identity->size, &block) == BATON_OK);
     if (choice % 4 == 1) {
         block.instance.bytes[3] ^= (uint8_t)(1 + choice / 4 % 8);
     }
-    it->payload = malloc(peer->identity_size);
+    it->payload = malloc(peer->identity->size);
     check(it->payload != NULL);
-    check(baton__block_encode(&block, it->payload, peer->identity_size, &it->size) == BATON_OK);
+    check(baton__block_encode(&block, it->payload, peer->identity->size, &it->size) == BATON_OK);
     it->good_block = choice % 4 != 2;
     if (!it->good_block) {
         it->payload[choice / 4 % it->size] ^= 0x10;

@@ -17,6 +17,7 @@ struct message {
     message *prev;
     message *next;
     baton__transport *to;
+    unsigned to_index;
     baton__transport *from;
     baton__endpoint *endpoint;  /* of the sender, NULL once it is closed */
     baton__transfer *sending;   /* announced: the sender's, until it is done */
@@ -43,6 +44,7 @@ struct completion {
 
 struct baton__transport {
     unsigned index;
+    unsigned old_index; /* between renew and retire; FAKE_WORKERS_MAX: none */
     bool open;
     int fd;
     baton__transport_callbacks callbacks;
@@ -58,6 +60,7 @@ struct baton__endpoint {
     baton__transport *transport;
     baton__transport *target;
     unsigned target_index;
+    unsigned own_index;
     void *owner;
     bool broken;
     bool told;
@@ -77,6 +80,10 @@ typedef struct fake_state {
     bool is_cut;
     bool is_stuck;
     bool is_unreachable;
+    bool is_shared;
+    bool renewal_refused;
+    bool blocked[FAKE_WORKERS_MAX];
+    unsigned loopbacks;
 } fake_state;
 
 extern fake_state fake;

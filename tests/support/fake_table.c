@@ -14,6 +14,7 @@ static baton_status open_worker(const char *label, const baton__transport_callba
         return BATON_ERR_OUT_OF_MEMORY;
     }
     transport->index = fake.workers_count;
+    transport->old_index = FAKE_WORKERS_MAX;
     transport->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     transport->callbacks = *callbacks;
     transport->context = context;
@@ -37,8 +38,38 @@ static void forget_held(const baton__transport *transport)
     }
 }
 
+static baton_status renew_worker(baton__transport *transport)
+{
+    if (fake.workers_count == FAKE_WORKERS_MAX || fake.renewal_refused) {
+        return BATON_ERR_TRANSPORT;
+    }
+    transport->old_index = transport->index;
+    transport->index = fake.workers_count;
+    fake.workers[fake.workers_count++] = transport;
+    return BATON_OK;
+}
+
+static void retire_worker(baton__transport *transport)
+{
+    if (transport->old_index == FAKE_WORKERS_MAX) {
+        return;
+    }
+    fake.workers[transport->old_index] = NULL;
+    message *m;
+    message *next;
+    DL_FOREACH_SAFE(transport->inbox, m, next)
+    {
+        if (m->to_index == transport->old_index) {
+            DL_DELETE(transport->inbox, m);
+            fake_end_message(m, BATON_ERR_PEER_LOST, FAKE_RESET);
+        }
+    }
+    transport->old_index = FAKE_WORKERS_MAX;
+}
+
 static void close_worker(baton__transport *transport)
 {
+    retire_worker(transport);
     fake.workers[transport->index] = NULL;
     forget_held(transport);
     while (transport->inbox != NULL) {
@@ -61,7 +92,7 @@ static message *next_message(baton__transport *transport)
     message *m;
     DL_FOREACH(transport->inbox, m)
     {
-        if (!m->last && m->receiving == NULL) {
+        if (!m->last && m->receiving == NULL && !fake.blocked[m->to_index]) {
             return m;
         }
     }
@@ -151,7 +182,14 @@ static int progress(baton__transport *transport)
 
 static bool arm(baton__transport *transport)
 {
-    return transport->inbox == NULL && transport->completions == NULL;
+    message *m;
+    DL_FOREACH(transport->inbox, m)
+    {
+        if (!fake.blocked[m->to_index]) {
+            return false;
+        }
+    }
+    return transport->completions == NULL;
 }
 
 static int fd_of(const baton__transport *transport)
@@ -176,6 +214,7 @@ static baton_status endpoint_create(baton__transport *transport, const void *add
     endpoint->transport = transport;
     endpoint->target = fake.workers[index];
     endpoint->target_index = index;
+    endpoint->own_index = transport->index;
     endpoint->owner = owner;
     DL_APPEND(transport->endpoints, endpoint);
     *endpoint_out = endpoint;
@@ -189,7 +228,7 @@ static void break_other_end(const baton__endpoint *endpoint)
                                      ? NULL
                                      : fake.workers[i]->endpoints;
         for (; other != NULL; other = other->next) {
-            if (other->target == endpoint->transport) {
+            if (other->target_index == endpoint->own_index && other->own_index == endpoint->target_index) {
                 other->broken = true;
             }
         }
@@ -235,6 +274,29 @@ static void endpoint_describe(baton__endpoint *endpoint, char *text, size_t size
     }
 }
 
+static bool shares_inbox(const baton__endpoint *endpoint)
+{
+    (void)endpoint;
+    return fake.is_shared;
+}
+
+static baton_status loopback_begin(baton__transport *transport)
+{
+    (void)transport;
+    fake.loopbacks++;
+    return BATON_OK;
+}
+
+static bool loopback_arrived(baton__transport *transport)
+{
+    return !fake.blocked[transport->index];
+}
+
+static void loopback_end(baton__transport *transport)
+{
+    (void)transport;
+}
+
 static message *new_message(const baton__endpoint *endpoint, const void *header, size_t header_size,
                             size_t size)
 {
@@ -243,6 +305,7 @@ static message *new_message(const baton__endpoint *endpoint, const void *header,
         abort();
     }
     m->to = endpoint->target;
+    m->to_index = endpoint->target_index;
     m->from = endpoint->transport;
     m->endpoint = (baton__endpoint *)endpoint;
     m->size = size;
@@ -327,6 +390,8 @@ static const char *version(void)
 const baton__transport_table fake_transport_table = {
     .name = "fake",
     .open = open_worker,
+    .renew = renew_worker,
+    .retire = retire_worker,
     .close = close_worker,
     .address = address_of,
     .progress = progress,
@@ -337,6 +402,10 @@ const baton__transport_table fake_transport_table = {
     .endpoint_flush = endpoint_flush,
     .endpoint_heard = endpoint_heard,
     .endpoint_describe = endpoint_describe,
+    .endpoint_shares_inbox = shares_inbox,
+    .loopback_begin = loopback_begin,
+    .loopback_arrived = loopback_arrived,
+    .loopback_end = loopback_end,
     .send = send_message,
     .receive = receive,
     .revoke = revoke_transfer,

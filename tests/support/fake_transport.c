@@ -52,6 +52,31 @@ void fake_set_unreachable(bool unreachable)
     fake.is_unreachable = unreachable;
 }
 
+void fake_set_shared(bool shared)
+{
+    fake.is_shared = shared;
+}
+
+void fake_block(unsigned index)
+{
+    fake.blocked[index] = true;
+}
+
+void fake_refuse_renewal(bool refuse)
+{
+    fake.renewal_refused = refuse;
+}
+
+unsigned fake_address(unsigned index)
+{
+    return fake.workers[index]->index;
+}
+
+unsigned fake_loopbacks(void)
+{
+    return fake.loopbacks;
+}
+
 void fake_complete(baton__transport *transport, baton__transfer *transfer, baton_status status,
                    int native)
 {
@@ -157,6 +182,10 @@ void fake_reset(void)
     fake.is_cut = false;
     fake.is_stuck = false;
     fake.is_unreachable = false;
+    fake.is_shared = false;
+    fake.renewal_refused = false;
+    fake.loopbacks = 0;
+    memset(fake.blocked, 0, sizeof(fake.blocked));
 }
 
 static message *copy_of(const message *m)
@@ -218,6 +247,7 @@ void fake_inject(unsigned index, const void *header, size_t header_size, const v
         abort();
     }
     m->to = fake.workers[index];
+    m->to_index = index;
     m->header_size = header_size < sizeof(m->header) ? header_size : sizeof(m->header);
     if (m->header_size != 0) {
         memcpy(m->header, header, m->header_size);

@@ -45,6 +45,15 @@ void fake_set_cut(bool cut);
 void fake_set_stuck(bool stuck);
 /* As long as it is set, endpoint_create fails. */
 void fake_set_unreachable(bool unreachable);
+/* As long as it is set, endpoints share the inbox of the worker that they belong to. */
+void fake_set_shared(bool shared);
+/* Nothing that is sent to this address arrives any more, until the worker is renewed: the index-th that was made. */
+void fake_block(unsigned index);
+/* As long as it is set, there is no new worker. */
+void fake_refuse_renewal(bool refuse);
+/* The present address of the connector that was made as the index-th; and how often one sent a message to itself. */
+unsigned fake_address(unsigned index);
+unsigned fake_loopbacks(void);
 /* A message out of nowhere for the connector that was made as the index-th. */
 void fake_inject(unsigned index, const void *header, size_t header_size, const void *data,
                  size_t size, bool announced);

@@ -8,6 +8,8 @@
  *   read HEX SEED DEADLINE_MS                   -> begun N, or refused STATUS
  *   write HEX SEED DEADLINE_MS                  -> begun N, or refused STATUS
  *   cancel N                                    -> cancelled N
+ *   trap N OFFSET SIGNAL                        -> trapped (gets the signal when it first touches that byte, and goes on
+ *                                                  where it was after SIGCONT)
  *   remake                                      -> remade (another connector in the same process)
  *   quit
  *
@@ -17,10 +19,13 @@
 
 #include <baton/sdk.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 enum { OPERATIONS_MAX = 4096, LINE = 65536 };
 
@@ -156,6 +161,51 @@ static void cancel(const char *arguments)
     must(baton_operation_cancel(entries[number].operation), "cancel");
 }
 
+static uint8_t *trap_page;
+static int trap_signal;
+
+/* In the thread that touched the page, maybe in the middle of a message. */
+static void on_touch(int signal)
+{
+    (void)signal;
+    (void)raise(trap_signal);
+    (void)mprotect(trap_page, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE);
+}
+
+/* Owner thread, which has all signals blocked. */
+static void set_trap(baton_task *task)
+{
+    sigset_t touch;
+    (void)sigemptyset(&touch);
+    (void)sigaddset(&touch, SIGSEGV);
+    (void)pthread_sigmask(SIG_UNBLOCK, &touch, NULL);
+    if (mprotect(trap_page, (size_t)sysconf(_SC_PAGESIZE), PROT_NONE) != 0) {
+        die("trap");
+    }
+    (void)printf("trapped\n");
+    (void)fflush(stdout);
+    (void)task;
+}
+
+static void trap(const char *arguments)
+{
+    int number = 0;
+    size_t offset = 0;
+    if (sscanf(arguments, "%d %zu %d", &number, &offset, &trap_signal) != 3) {
+        die("bad request");
+    }
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uint8_t *memory = baton_descriptor_pointer(entries[number].descriptor);
+    trap_page = (uint8_t *)((uintptr_t)(memory + offset) / page * page);
+    struct sigaction action = {.sa_handler = on_touch};
+    (void)sigaction(SIGSEGV, &action, NULL);
+    static baton_task task;
+    task = (baton_task){.run = set_trap};
+    if (!baton_loop_post(baton_connector_loop(connector), &task)) {
+        die("post");
+    }
+}
+
 static void open_connector(void)
 {
     baton_connector_options options = BATON_CONNECTOR_OPTIONS_INIT;
@@ -173,6 +223,8 @@ static bool obey(void)
         take(arguments, line[0] == 'r');
     } else if (strncmp(line, "cancel ", 7) == 0) {
         cancel(arguments);
+    } else if (strncmp(line, "trap ", 5) == 0) {
+        trap(arguments);
     } else if (strncmp(line, "remake", 6) == 0) {
         baton_connector_destroy(connector);
         open_connector();

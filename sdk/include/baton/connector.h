@@ -145,7 +145,8 @@ BATON_API BATON_CHECKED baton_status baton_connector_progress_wait(baton_connect
     X(refused_limit)                                                                               \
     X(bytes_sent)                                                                                  \
     X(bytes_received)                                                                              \
-    X(loop_sleeps)
+    X(loop_sleeps)                                                                                 \
+    X(workers_renewed) /* UCX workers that were left, a process having blocked their shared memory */
 
 typedef struct baton_connector_stats {
     size_t struct_size;

@@ -36,11 +36,12 @@ static void open_operation(baton_operation *op)
         .c = op->attempt,
         .d = baton__open_pack(op->count, (uint32_t)op->kind, window),
     };
+    const baton__identity *identity = baton__identity_get(op->connector);
     op->a.opened = true;
     op->a.opened_ns = baton__now(op->connector);
     op->a.cursor = window;
     op->a.asked = window;
-    (void)baton__active_send(op, &frame, op->connector->identity, op->connector->identity_size);
+    (void)baton__active_send(op, &frame, identity->block, identity->size);
     baton_loop_expect(op->connector->loop);
 }
 

@@ -72,34 +72,6 @@ static baton_status start_thread(baton_connector *connector)
     return BATON_OK;
 }
 
-static baton_status encode_identity(baton_connector *connector)
-{
-    baton__block block = {
-        .instance = connector->instance,
-        .epoch = connector->epoch,
-        .operation_id = connector->instance,
-        .attempt = 1,
-    };
-    unsigned major;
-    unsigned minor;
-    baton__transport_ucx_version(&major, &minor);
-    block.transport_major = (uint16_t)major;
-    block.transport_minor = (uint16_t)minor;
-    baton__process_self(&block.process);
-    memcpy(block.name, connector->name, sizeof(block.name));
-    block.address = connector->table->address(connector->transport, &block.address_size);
-    if (block.address_size > BATON__ADDRESS_MAX) {
-        return baton__fail(BATON_ERR_TOO_LARGE, "connector: a UCX address of %zu bytes; limit the devices "
-                           "with UCX_NET_DEVICES or UCX_TLS", block.address_size);
-    }
-    size_t size = baton__block_size(&block);
-    connector->identity = malloc(size);
-    if (connector->identity == NULL) {
-        return baton__fail_memory("the connector's identity");
-    }
-    return baton__block_encode(&block, connector->identity, size, &connector->identity_size);
-}
-
 static baton_status open_engine(baton_connector *connector, const baton__clock *clock)
 {
     static const baton__transport_callbacks callbacks = {
@@ -117,7 +89,9 @@ static baton_status open_engine(baton_connector *connector, const baton__clock *
     }
     connector->registrations.table = connector->table;
     connector->registrations.transport = connector->transport;
-    status = encode_identity(connector);
+    baton__inbox_init(connector);
+    baton__renewal_init(connector);
+    status = baton__identity_renew(connector);
     if (status != BATON_OK) {
         return status;
     }
@@ -134,7 +108,7 @@ void baton__connector_unref(baton_connector *connector)
 {
     if (__atomic_sub_fetch(&connector->references, 1, __ATOMIC_ACQ_REL) == 0) {
         baton__loop_destroy(connector->loop);
-        free(connector->identity);
+        baton__identity_free(connector);
         free(connector);
     }
 }
@@ -147,6 +121,8 @@ static void close_engine(baton_connector *connector)
         (void)baton__loop_set_driver(connector->loop, NULL);
     }
     if (connector->transport != NULL) {
+        baton__inbox_fini(connector);
+        baton__renewal_fini(connector);
         connector->table->close(connector->transport);
     }
     baton__outbox_fini(connector);

@@ -3,7 +3,6 @@
 #include "core/connector.h"
 
 #include "base/log.h"
-#include <stdlib.h>
 
 /* Turns of the loop on this thread until the condition holds or the time is over. */
 static bool drive_until(baton_connector *connector, bool (*holds)(baton_connector *), uint32_t timeout_ms)
@@ -55,18 +54,6 @@ static void stop_operations(baton_connector *connector)
     }
 }
 
-static void flushed(baton__transfer *transfer, baton_status status, int native)
-{
-    (void)status;
-    (void)native;
-    baton__control *control = (baton__control *)transfer;
-    if (control->peer != NULL) { /* not abandoned */
-        DL_DELETE(control->peer->controls, control);
-        baton__peer_transfer_done(control->peer);
-    }
-    free(control);
-}
-
 /* So that a peer that stays closes its end too: one in this very process has no other way to know. */
 static void say_goodbye(baton__peer *peer)
 {
@@ -85,19 +72,7 @@ static void flush_peers(baton_connector *connector)
     HASH_ITER(by_instance, connector->by_instance, peer, next)
     {
         say_goodbye(peer);
-        baton__control *control = baton__peer_is_up(peer) ? calloc(1, sizeof(*control)) : NULL;
-        if (control == NULL) {
-            continue;
-        }
-        control->transfer.done = flushed;
-        control->peer = peer;
-        peer->transfers++;
-        DL_APPEND(peer->controls, control);
-        bool pending = false;
-        (void)connector->table->endpoint_flush(peer->endpoint, &control->transfer, &pending);
-        if (!pending) {
-            flushed(&control->transfer, BATON_OK, 0);
-        }
+        baton__flush(peer);
     }
 }
 

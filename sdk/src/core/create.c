@@ -258,8 +258,9 @@ baton_status baton_connector_begin_write(baton_connector *connector, const baton
 static baton_status build_metadata(const baton_operation *op, baton_metadata **metadata_out)
 {
     baton_connector *connector = op->connector;
+    const baton__identity *identity = baton__identity_get(connector);
     baton__block block;
-    baton_status status = baton__block_decode(connector->identity, connector->identity_size, &block);
+    baton_status status = baton__block_decode(identity->block, identity->size, &block);
     if (status != BATON_OK) {
         return status;
     }

@@ -186,9 +186,28 @@ static baton__peer *peer_of_in_session(baton_connector *connector, const baton_u
     return NULL;
 }
 
-/* The other side has closed its end of a session, that we began or that it began itself. */
-static void on_reset(baton_connector *connector, const baton__frame *frame)
+/* Also of a session that is over on both sides: an address that a peer has left must not be kept. */
+static bool hear_of_address(baton_connector *connector, const baton__frame *frame, const baton__payload *payload)
 {
+    baton__block block;
+    if (payload->size == 0) {
+        return true;
+    }
+    if (baton__block_decode(payload->data, payload->size, &block) != BATON_OK) {
+        return false;
+    }
+    baton__peer *peer = baton__peer_find(connector, &block.instance);
+    return peer != NULL && block.epoch == peer->epoch && baton__peer_knows_session(peer, &frame->session) &&
+           baton__peer_moved(peer, &block) == BATON_OK;
+}
+
+/* The other side has closed its end of a session, that we began or that it began itself. */
+static void on_reset(baton_connector *connector, const baton__frame *frame, const baton__payload *payload)
+{
+    if (!hear_of_address(connector, frame, payload)) {
+        BATON__COUNT(connector, refused_address);
+        return;
+    }
     baton__peer *peer = peer_of_out_session(connector, &frame->session);
     if (peer == NULL) {
         peer = peer_of_in_session(connector, &frame->session);
@@ -209,6 +228,8 @@ static bool payload_fits(const baton__frame *frame, const baton__payload *payloa
         return payload->size != 0;
     case BATON__FRAME_OPEN:
         return !payload->announced && payload->size != 0 && payload->size <= BATON__BLOCK_MAX;
+    case BATON__FRAME_RESET:
+        return !payload->announced && payload->size <= BATON__BLOCK_MAX;
     case BATON__FRAME_ACK:
     case BATON__FRAME_NACK:
         return !payload->announced && payload->size <= BATON_RESULT_MAX;
@@ -235,7 +256,7 @@ static void route(baton_connector *connector, const baton__frame *frame, const b
         baton__passive_frame(connector, frame, payload);
         break;
     case BATON__FRAME_RESET:
-        on_reset(connector, frame);
+        on_reset(connector, frame, payload);
         break;
     default:
         to_active(connector, frame, payload);

@@ -13,9 +13,11 @@
  */
 #include "base/event.h"
 #include "core/frame.h"
+#include "core/inbox.h"
 #include "core/loop.h"
 #include "core/metadata.h"
 #include "core/plan.h"
+#include "core/renewal.h"
 #include "memory/registration.h"
 #include "transport/transport.h"
 #include <baton/connector.h>
@@ -39,6 +41,7 @@ typedef struct baton__chunk baton__chunk;
 typedef struct baton__control baton__control;
 typedef struct baton__deferred baton__deferred;
 typedef struct baton__tombstone baton__tombstone;
+typedef struct baton__identity baton__identity;
 
 enum {
     BATON__CHUNK_BYTES = 1024 * 1024, /* see sdk/README.md, "Chunks" */
@@ -47,11 +50,18 @@ enum {
     BATON__INLINE_MAX = 8192,         /* a readable up to here rides inside its GRANT */
     BATON__RESETS_MAX = 16,           /* sessions that one operation survives */
     BATON__STUCK_MS = 1000, /* patience with UCX after an endpoint was closed */
+    BATON__LINGER_MS = 100, /* until UCX has detached from a segment, which could be attached again otherwise */
     BATON__DEFERRED_MAX = 4096,
     BATON__TOMBSTONES_MAX = 16384,
-    BATON__OLD_SESSIONS = 4,
+    BATON__OLD_SESSIONS = 8,
     BATON__PEERS_SURPLUS = 16 /* beyond peers_max, so that they can be told */
 };
+
+/* What was abandoned, until UCX calls it back or its worker is gone. */
+typedef struct baton__orphans {
+    baton__chunk *chunks;
+    baton__control *controls;
+} baton__orphans;
 
 /* What other threads ask of an operation (bits of `requests`). */
 enum {
@@ -217,7 +227,15 @@ struct baton__peer {
     char name[BATON_NAME_MAX + 1];
     uint8_t *address;
     size_t address_size;
+    uint32_t address_version;
     baton__endpoint *endpoint;
+    bool shares_inbox;   /* it reaches us through a queue that other processes use too; inbox.h */
+    bool retiring;       /* its session is of the worker before the present one */
+    bool to_tell;        /* of our new address */
+    bool lingering;      /* its close takes BATON__LINGER_MS at least */
+    bool moved;          /* its endpoint leads to an address that it has left */
+    uint64_t frames;     /* heard from it */
+    uint64_t frames_seen; /* at the last look of inbox.c */
     baton__process process;
     baton_source life;   /* its pidfd; liveness.c */
     bool dead;           /* its process has ended */
@@ -233,7 +251,7 @@ struct baton__peer {
     baton_uuid out_session;
     baton_uuid in_session;
     bool has_in;
-    baton_uuid old_sessions[BATON__OLD_SESSIONS];
+    baton_uuid old_sessions[BATON__OLD_SESSIONS]; /* of both directions */
     uint32_t old_next;
     uint32_t transfers;  /* everything of this peer's that UCX has not called back */
     uint64_t used_ns;    /* for eviction */
@@ -266,8 +284,10 @@ struct baton_connector {
     bool stop;
     const baton__transport_table *table;
     baton__transport *transport;
-    uint8_t *identity; /* encoded block that goes with every OPEN */
-    size_t identity_size;
+    baton__identity *identity; /* atomic */
+    uint32_t address_version;  /* counts the addresses that it has had */
+    baton__inbox inbox;
+    baton__renewal renewal;
     baton__registrations registrations;
     baton_operation *by_nonce;  /* active */
     baton_operation *by_id;     /* passive */
@@ -279,8 +299,9 @@ struct baton_connector {
     uint32_t deferred_count;
     baton__tombstone *tombstones;
     baton__chunk *free_chunks;
-    baton__chunk *orphans; /* abandoned, with a descriptor held */
     baton__control *free_controls;
+    baton__orphans orphans;
+    baton__orphans retired_orphans; /* of the worker before the present one */
     baton_connector_stats stats; /* written by the owner only, read by all: relaxed atomics */
 };
 
@@ -305,6 +326,7 @@ static inline uint64_t baton__after_ms(const baton_connector *connector, uint32_
 /* The parts of core, each with its header. */
 #include "core/active.h"
 #include "core/claim.h"
+#include "core/identity.h"
 #include "core/liveness.h"
 #include "core/operation.h"
 #include "core/outbox.h"

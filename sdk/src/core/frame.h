@@ -34,7 +34,7 @@
  *  CANCEL  O>C  -              -           -            -           reason     -        -
  *  RENEW   C>O  token          -           time of C    -           -          -        -
  *  RENEWED O>C  -              -           its echo     -           -          -        -
- *  RESET   any  -              -           -            -           -          -        -
+ *  RESET   any  -              -           -            -           -          -        its identity, or none
  *
  * * d of OPEN: number of descriptors in bits 0..16, kind (READ 3, WRITE 4) in 24..27, and in 28..31 how many chunks
  *   of a readable are asked for at once.
@@ -63,7 +63,7 @@
     X(CANCEL, 14, false)                                                                           \
     X(RENEW, 15, false)                                                                            \
     X(RENEWED, 16, false)                                                                          \
-    X(RESET, 17, false)
+    X(RESET, 17, true)
 
 typedef enum baton__frame_type {
 #define BATON__FRAME_ENUM(name, value, payload) BATON__FRAME_##name = (value),

@@ -5,25 +5,19 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/*
- * What it sent before it died, on this host, is here already: a MOVED or an ACK counts. Bounded, since
- * other peers go on sending.
- */
-static void hear_last_words(baton_connector *connector)
-{
-    enum { TURNS = 10000 };
-    for (int turn = 0; turn < TURNS && connector->table->progress(connector->transport) != 0; turn++) {
-    }
-}
-
 static void on_death(baton_source *source, uint32_t events)
 {
     (void)events;
     baton__peer *peer = (baton__peer *)((char *)source - offsetof(baton__peer, life));
     BATON__DEBUG("%s: the process of %s has ended", peer->connector->name, peer->name);
     baton__liveness_unwatch(peer);
-    hear_last_words(peer->connector);
+    /* What it sent before it died, on this host, is here already: a MOVED or an ACK counts. */
+    baton__engine_hear(peer->connector);
+    bool doubtful = peer->shares_inbox;
     baton__peer_died(peer);
+    if (doubtful) {
+        baton__inbox_suspect(peer->connector);
+    }
 }
 
 bool baton__liveness_watch(baton__peer *peer)

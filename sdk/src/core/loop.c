@@ -121,6 +121,14 @@ baton_status baton__loop_set_driver(baton_loop *loop, const baton__loop_driver *
     return BATON_OK;
 }
 
+void baton__loop_heed_driver(baton_loop *loop, bool heed)
+{
+    struct epoll_event event = {.events = heed ? EPOLLIN : 0, .data = {.ptr = &loop->driver}};
+    if (loop->has_driver && epoll_ctl(loop->outer, EPOLL_CTL_MOD, loop->driver.fd, &event) != 0) {
+        BATON__ERROR("progress loop: epoll_ctl: %s", strerror(errno));
+    }
+}
+
 uint64_t baton_loop_now_ns(const baton_loop *loop)
 {
     return baton__clock_now(&loop->clock);
@@ -298,13 +306,13 @@ bool baton__loop_arm(baton_loop *loop)
         (void)got; /* EAGAIN: the kernel's clock is a little behind; it fires again */
         loop->timerfd_due_ns = UINT64_MAX;
     }
-    set_timerfd(loop);
     __atomic_store_n(&loop->asleep, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&loop->posted, __ATOMIC_SEQ_CST) != NULL ||
         (loop->has_driver && !loop->driver.arm(loop->driver.context))) {
         __atomic_store_n(&loop->asleep, 0, __ATOMIC_SEQ_CST);
         return false;
     }
+    set_timerfd(loop); /* last: arming may start a timer */
     return true;
 }
 

@@ -22,6 +22,9 @@ void baton__loop_destroy(baton_loop *loop);
 /* Owner: adds the transport, or takes it out again with NULL. */
 baton_status baton__loop_set_driver(baton_loop *loop, const baton__loop_driver *driver);
 
+/* Owner: whether the driver's descriptor wakes the loop; it does from set_driver on. */
+void baton__loop_heed_driver(baton_loop *loop, bool heed);
+
 /* The calling thread becomes the owner (false: another one is), and ceases to be. */
 bool baton__loop_enter(baton_loop *loop);
 void baton__loop_leave(baton_loop *loop);

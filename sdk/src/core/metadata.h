@@ -19,6 +19,7 @@ typedef struct baton__block {
     uint16_t transport_major; /* version of the passive side's UCX */
     uint16_t transport_minor;
     baton__process process; /* who can be watched by others on its host */
+    uint32_t address_version; /* counts the addresses that the connector has had */
     char name[64]; /* of the passive connector */
     const uint8_t
         *address; /* UCX worker address; a view into the encoded block, or borrowed for encoding */

@@ -16,7 +16,8 @@ static void control_done(baton__transfer *transfer, baton_status status, int nat
     free(control->large);
     control->large = NULL;
     if (peer == NULL) {
-        free(control); /* abandoned */
+        DL_DELETE(control->orphans->controls, control);
+        free(control);
         return;
     }
     DL_DELETE(peer->controls, control);
@@ -92,10 +93,27 @@ baton_status baton__send_control(baton__peer *peer, baton__frame *frame, const v
     return status;
 }
 
+void baton__flush(baton__peer *peer)
+{
+    baton__control *control = baton__peer_is_up(peer) ? new_control(peer->connector) : NULL;
+    if (control == NULL) {
+        return;
+    }
+    control->peer = peer;
+    peer->transfers++;
+    DL_APPEND(peer->controls, control);
+    bool pending = false;
+    baton_status status =
+        peer->connector->table->endpoint_flush(peer->endpoint, &control->transfer, &pending);
+    if (!pending) {
+        control_done(&control->transfer, status, 0);
+    }
+}
+
 /* An abandoned chunk is called back after all, or never will be. */
 static void forget(baton__chunk *chunk)
 {
-    DL_DELETE(*chunk->orphans, chunk);
+    DL_DELETE(chunk->orphans->chunks, chunk);
     if (chunk->held != NULL) {
         baton_descriptor_release(chunk->held);
     }
@@ -231,6 +249,11 @@ baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation,
     return BATON_OK;
 }
 
+static baton__orphans *orphans_of(const baton__peer *peer)
+{
+    return peer->retiring ? &peer->connector->retired_orphans : &peer->connector->orphans;
+}
+
 static void abandon_chunk(baton__chunk *chunk, bool hold)
 {
     baton__chunk copy = *chunk;
@@ -241,8 +264,8 @@ static void abandon_chunk(baton__chunk *chunk, bool hold)
     op->inflight--;
     chunk->peer = NULL;
     chunk->operation = NULL;
-    chunk->orphans = &connector->orphans;
-    DL_APPEND(connector->orphans, chunk);
+    chunk->orphans = orphans_of(copy.peer);
+    DL_APPEND(chunk->orphans->chunks, chunk);
     if (hold) {
         const baton__plan *plan = copy.grant != NULL ? &copy.grant->plan : &op->plan;
         chunk->held = baton_descriptor_acquire(baton__plan_descriptor(plan, op->descriptors, copy.index));
@@ -273,6 +296,8 @@ static void abandon_controls(baton__peer *peer)
     {
         DL_DELETE(peer->controls, control);
         control->peer = NULL;
+        control->orphans = orphans_of(peer);
+        DL_APPEND(control->orphans->controls, control);
         peer->transfers--;
     }
 }
@@ -303,15 +328,43 @@ void baton__outbox_abandon(baton__peer *peer, bool lost)
     abandon_controls(peer);
 }
 
+void baton__outbox_retire(baton_connector *connector)
+{
+    baton__chunk *chunk;
+    baton__control *control;
+    DL_FOREACH(connector->orphans.chunks, chunk)
+    {
+        chunk->orphans = &connector->retired_orphans;
+    }
+    DL_FOREACH(connector->orphans.controls, control)
+    {
+        control->orphans = &connector->retired_orphans;
+    }
+    DL_CONCAT(connector->retired_orphans.chunks, connector->orphans.chunks);
+    DL_CONCAT(connector->retired_orphans.controls, connector->orphans.controls);
+    connector->orphans = (baton__orphans){0};
+}
+
+void baton__outbox_forget(baton__orphans *orphans)
+{
+    while (orphans->chunks != NULL) {
+        forget(orphans->chunks);
+    }
+    for (baton__control *control; (control = orphans->controls) != NULL;) {
+        DL_DELETE(orphans->controls, control);
+        free(control->large);
+        free(control);
+    }
+}
+
 void baton__outbox_fini(baton_connector *connector)
 {
     for (baton__control *control; (control = connector->free_controls) != NULL;) {
         connector->free_controls = control->next;
         free(control);
     }
-    while (connector->orphans != NULL) {
-        forget(connector->orphans); /* the transport is gone, and all access with it */
-    }
+    baton__outbox_forget(&connector->orphans);
+    baton__outbox_forget(&connector->retired_orphans);
     for (baton__chunk *chunk; (chunk = connector->free_chunks) != NULL;) {
         connector->free_chunks = chunk->next;
         free(chunk);

@@ -11,6 +11,7 @@ struct baton__control {
     baton__peer *peer; /* NULL once abandoned */
     baton__control *prev;
     baton__control *next;
+    baton__orphans *orphans; /* abandoned: where it is listed */
     uint8_t *large; /* a body that does not fit */
     uint8_t header[BATON__FRAME_SIZE];
     uint8_t body[600];
@@ -25,7 +26,7 @@ struct baton__chunk {
     uint32_t index;
     bool incoming;
     size_t size;
-    baton__chunk **orphans; /* abandoned: the list that it is in until UCX calls back */
+    baton__orphans *orphans; /* abandoned: where it is listed */
     baton_descriptor *held; /* abandoned, and the peer may still reach it: kept as long */
     baton__chunk *prev;
     baton__chunk *next;
@@ -35,6 +36,9 @@ struct baton__chunk {
 /* Fills to_instance, to_epoch and session (of the direction) in. Dropped, with ERR_PEER_LOST, while there is no endpoint: who needs an
  * answer has a deadline, a lease and the next session. body: copied. */
 baton_status baton__send_control(baton__peer *peer, baton__frame *frame, const void *body, size_t size);
+
+/* Waits for what was sent before, as a transfer of the peer's. */
+void baton__flush(baton__peer *peer);
 
 /* Sends or receives a chunk; baton__chunk_over is called once, maybe before this returns. On failure it is not called.
  * frame: of a send; payload: of a receive. */
@@ -56,6 +60,10 @@ void baton__outbox_revoke(baton__peer *peer);
  * operations that are ending go, the operations end QUARANTINED, and the descriptors are held until UCX does call back.
  */
 void baton__outbox_abandon(baton__peer *peer, bool lost);
+/* The transport has a new worker: what was abandoned so far is the old one's. */
+void baton__outbox_retire(baton_connector *connector);
+/* Their worker is gone, and all access with it. */
+void baton__outbox_forget(baton__orphans *orphans);
 /* After the transport is closed. */
 void baton__outbox_fini(baton_connector *connector);
 

@@ -18,7 +18,7 @@ baton__peer *baton__peer_find(baton_connector *connector, const baton_uuid *inst
 static bool is_idle(const baton__peer *peer)
 {
     return peer->actives == NULL && peer->grants == NULL && !peer->troubled && !peer->closing &&
-           peer->transfers == 0;
+           !peer->to_tell && peer->transfers == 0;
 }
 
 static void free_peer(baton__peer *peer)
@@ -83,6 +83,7 @@ static baton_status new_peer(baton_connector *connector, const baton__block *blo
     peer->epoch = block->epoch;
     peer->address = address;
     peer->address_size = block->address_size;
+    peer->address_version = block->address_version;
     peer->process = block->process;
     memcpy(peer->name, block->name, sizeof(peer->name));
     peer->used_ns = baton__now(connector);
@@ -99,6 +100,27 @@ static baton_status new_peer(baton_connector *connector, const baton__block *blo
     return BATON_OK;
 }
 
+baton_status baton__peer_moved(baton__peer *peer, const baton__block *block)
+{
+    if (block->address_version <= peer->address_version) {
+        return BATON_OK;
+    }
+    uint8_t *address = malloc(block->address_size);
+    if (address == NULL) {
+        return baton__fail_memory("the new address of a peer");
+    }
+    memcpy(address, block->address, block->address_size);
+    free(peer->address);
+    peer->address = address;
+    peer->address_size = block->address_size;
+    peer->address_version = block->address_version;
+    peer->moved = peer->endpoint != NULL || peer->closing;
+    if (peer->endpoint != NULL) {
+        baton__peer_reset(peer);
+    }
+    return BATON_OK;
+}
+
 baton_status baton__peer_get(baton_connector *connector, const baton__block *block, baton__peer **peer_out)
 {
     baton__peer *peer = baton__peer_find(connector, &block->instance);
@@ -112,7 +134,7 @@ baton_status baton__peer_get(baton_connector *connector, const baton__block *blo
     peer->surplus = peer->surplus && HASH_CNT(by_instance, connector->by_instance) > connector->options.peers_max;
     peer->used_ns = baton__now(connector);
     *peer_out = peer;
-    return BATON_OK;
+    return baton__peer_moved(peer, block);
 }
 
 bool baton__peer_is_up(const baton__peer *peer)
@@ -122,13 +144,13 @@ bool baton__peer_is_up(const baton__peer *peer)
 
 baton_status baton__peer_connect(baton__peer *peer)
 {
+    baton_connector *connector = peer->connector;
     if (peer->closing || peer->reset_wanted) {
         return BATON_ERR_BUSY;
     }
     if (peer->endpoint != NULL) {
         return BATON_OK;
     }
-    baton_connector *connector = peer->connector;
     peer->dead = peer->dead || !baton__liveness_watch(peer);
     if (peer->dead) {
         return baton__fail(BATON_ERR_PEER_LOST, "%s: its process has ended", peer->name);
@@ -140,8 +162,13 @@ baton_status baton__peer_connect(baton__peer *peer)
     }
     peer->out_session = baton_uuid_random();
     peer->heard = false;
+    peer->moved = false;
     peer->transport[0] = '\0';
+    peer->shares_inbox = connector->table->endpoint_shares_inbox(peer->endpoint);
     BATON__COUNT(connector, endpoints_created);
+    if (peer->actives != NULL || peer->grants != NULL) {
+        baton__inbox_watch(peer);
+    }
     return BATON_OK;
 }
 
@@ -193,6 +220,7 @@ void baton__peer_heard(baton__peer *peer)
     }
     peer->heard = true;
     peer->ever_heard = true;
+    peer->frames++;
     peer->failures = 0;
 }
 
@@ -211,6 +239,13 @@ static bool is_old_session(const baton__peer *peer, const baton_uuid *session)
         }
     }
     return false;
+}
+
+bool baton__peer_knows_session(const baton__peer *peer, const baton_uuid *session)
+{
+    return baton_uuid_equal(&peer->out_session, session) ||
+           (peer->has_in && baton_uuid_equal(&peer->in_session, session)) ||
+           is_old_session(peer, session);
 }
 
 baton_status baton__peer_adopt(baton__peer *peer, const baton_uuid *session)
@@ -247,6 +282,7 @@ void baton__peer_add_active(baton__peer *peer, baton_operation *operation)
 {
     operation->peer = peer;
     DL_APPEND2(peer->actives, operation, peer_prev, peer_next);
+    baton__inbox_watch(peer);
 }
 
 void baton__peer_remove_active(baton_operation *operation)
@@ -262,6 +298,7 @@ void baton__peer_add_grant(baton__peer *peer, baton__grant *grant)
 {
     grant->peer = peer;
     DL_APPEND2(peer->grants, grant, peer_prev, peer_next);
+    baton__inbox_watch(peer);
 }
 
 void baton__peer_remove_grant(baton__grant *grant)

@@ -39,12 +39,20 @@ void baton__peer_remove_active(baton_operation *operation);
 void baton__peer_add_grant(baton__peer *peer, baton__grant *grant);
 void baton__peer_remove_grant(baton__grant *grant);
 
+/* A session with it, in either direction, that is or was: who names it is the peer. */
+bool baton__peer_knows_session(const baton__peer *peer, const baton_uuid *session);
+/* A block of it, with its address, came: the newest address counts, and an endpoint to an older one is closed. Any context.
+ * Errors: ERR_OUT_OF_MEMORY. */
+baton_status baton__peer_moved(baton__peer *peer, const baton__block *block);
+
 /* Puts it on the list of those that baton__peers_work looks at. Any context. */
 void baton__peer_trouble(baton__peer *peer);
 
 /* peer_session.c: its timers. */
 void baton__peer_on_resume(baton_timer *timer);
 void baton__peer_on_stuck(baton_timer *timer);
+/* Tells it that a session is over on our side, and where we are. */
+void baton__peer_tell_reset(baton__peer *peer, const baton_uuid *session);
 /* Outside of the transport's callbacks: closes and reopens what is marked. Returns how much was done. */
 int baton__peers_work(baton_connector *connector);
 /* At the end: closes all endpoints. True once all are closed. */

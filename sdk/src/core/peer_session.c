@@ -13,8 +13,10 @@ static void on_closed(void *owner)
 
 static void watch_close(baton__peer *peer)
 {
+    uint32_t ms = peer->lingering ? BATON__LINGER_MS : BATON__STUCK_MS;
     if (baton_loop_timer_start(peer->connector->loop, &peer->stuck_timer,
-                               baton__after_ms(peer->connector, BATON__STUCK_MS)) != BATON_OK) {
+                               baton__after_ms(peer->connector, ms)) != BATON_OK) {
+        peer->lingering = false;
         BATON__ERROR("%s: no timer for the close of an endpoint", peer->connector->name);
     }
 }
@@ -25,13 +27,24 @@ void baton__peer_on_stuck(baton_timer *timer)
     if (!peer->closing) {
         return;
     }
+    if (peer->lingering) {
+        peer->lingering = false;
+        if (!peer->endpoint_gone || peer->transfers != 0) {
+            watch_close(peer);
+            return;
+        }
+    }
     if (peer->transfers != 0) {
         baton__outbox_abandon(peer, peer->failures != 0);
     }
     if (peer->endpoint_gone && peer->transfers == 0) {
         baton__peer_trouble(peer);
-    } else {
-        watch_close(peer);
+        return;
+    }
+    watch_close(peer);
+    if (peer->moved || peer->dead) {
+        /* Its old queue is full and nobody will ever empty it, and UCX waits for that: uct_mm_ep_flush. */
+        baton__renewal_begin(peer->connector, "a peer has left a queue that was full");
     }
 }
 
@@ -54,7 +67,7 @@ static void begin_close(baton__peer *peer)
         peer->connector->table->endpoint_close(endpoint, on_closed);
     }
     baton__outbox_revoke(peer);
-    if (peer->transfers != 0 || !peer->endpoint_gone) {
+    if (peer->transfers != 0 || !peer->endpoint_gone || peer->lingering) {
         watch_close(peer);
     }
 }
@@ -89,7 +102,14 @@ void baton__peer_on_resume(baton_timer *timer)
     }
 }
 
-static void resume(baton__peer *peer, const baton_uuid *old_in, bool had_in)
+void baton__peer_tell_reset(baton__peer *peer, const baton_uuid *session)
+{
+    const baton__identity *identity = baton__identity_get(peer->connector);
+    baton__frame frame = {.type = BATON__FRAME_RESET, .session = *session};
+    (void)baton__send_control(peer, &frame, identity->block, identity->size);
+}
+
+static void resume(baton__peer *peer, const baton_uuid *old_in)
 {
     baton_connector *connector = peer->connector;
     baton_operation *op;
@@ -98,33 +118,20 @@ static void resume(baton__peer *peer, const baton_uuid *old_in, bool had_in)
     {
         baton__active_resume(op);
     }
-    if (peer->grants != NULL && had_in) {
-        baton__frame frame = {.type = BATON__FRAME_RESET, .session = *old_in};
-        (void)baton__send_control(peer, &frame, NULL, 0);
-        if (peer->resume_timer.slot_ == 0 &&
-            baton_loop_timer_start(connector->loop, &peer->resume_timer,
-                                   baton__after_ms(connector, connector->options.resume_ms)) != BATON_OK) {
-            lose(peer, BATON_ERR_OUT_OF_MEMORY);
-        }
+    if (peer->grants != NULL && old_in != NULL && peer->resume_timer.slot_ == 0 &&
+        baton_loop_timer_start(connector->loop, &peer->resume_timer,
+                               baton__after_ms(connector, connector->options.resume_ms)) != BATON_OK) {
+        lose(peer, BATON_ERR_OUT_OF_MEMORY);
     }
     BATON__COUNT(connector, sessions_resumed);
 }
 
-/* Everything of the old session is over: what was ending ends, what is alive goes on. */
-static void drained(baton__peer *peer)
+/* What is alive goes on. old_in: the session that the peer began; NULL: it had none. */
+static void go_on(baton__peer *peer, const baton_uuid *old_in, const baton_uuid *old_out)
 {
-    baton_uuid old_in = peer->in_session;
-    bool had_in = peer->has_in;
-    if (had_in) {
-        peer->old_sessions[peer->old_next++ % BATON__OLD_SESSIONS] = old_in;
-        peer->has_in = false;
-    }
-    peer->closing = false;
-    baton_loop_timer_stop(peer->connector->loop, &peer->stuck_timer);
-    baton__liveness_unwatch(peer); /* a new endpoint looks again */
-    baton__active_drained(peer);
-    baton__passive_drained(peer);
-    if (peer->actives == NULL && peer->grants == NULL) {
+    bool to_tell = peer->to_tell;
+    peer->to_tell = false;
+    if (peer->actives == NULL && peer->grants == NULL && !to_tell) {
         return;
     }
     bool hopeless = peer->failures >= 2 || (peer->failures >= 1 && !peer->ever_heard);
@@ -132,7 +139,30 @@ static void drained(baton__peer *peer)
         lose(peer, peer->ever_heard || peer->dead ? BATON_ERR_PEER_LOST : BATON_ERR_UNREACHABLE);
         return;
     }
-    resume(peer, &old_in, had_in);
+    if (to_tell || (peer->grants != NULL && old_in != NULL)) {
+        baton__peer_tell_reset(peer, old_in != NULL ? old_in : old_out);
+    }
+    resume(peer, old_in);
+}
+
+/* Everything of the old session is over: what was ending ends. */
+static void drained(baton__peer *peer)
+{
+    baton_uuid old_out = peer->out_session;
+    baton_uuid old_in = peer->in_session;
+    bool had_in = peer->has_in;
+    peer->old_sessions[peer->old_next++ % BATON__OLD_SESSIONS] = old_out;
+    if (had_in) {
+        peer->old_sessions[peer->old_next++ % BATON__OLD_SESSIONS] = old_in;
+        peer->has_in = false;
+    }
+    peer->closing = false;
+    peer->retiring = false;
+    baton_loop_timer_stop(peer->connector->loop, &peer->stuck_timer);
+    baton__liveness_unwatch(peer); /* a new endpoint looks again */
+    baton__active_drained(peer);
+    baton__passive_drained(peer);
+    go_on(peer, had_in ? &old_in : NULL, &old_out);
 }
 
 int baton__peers_work(baton_connector *connector)
@@ -147,7 +177,7 @@ int baton__peers_work(baton_connector *connector)
         if (peer->reset_wanted && !peer->closing) {
             begin_close(peer);
         }
-        if (peer->closing && peer->endpoint_gone && peer->transfers == 0) {
+        if (peer->closing && peer->endpoint_gone && peer->transfers == 0 && !peer->lingering) {
             drained(peer);
         }
         done++;

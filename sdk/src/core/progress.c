@@ -5,6 +5,9 @@ int baton__engine_progress(void *context)
 {
     baton_connector *connector = context;
     int done = connector->table->progress(connector->transport);
+    if (done != 0) {
+        baton__renewal_moves(connector);
+    }
     if (connector->troubled != NULL) {
         done += baton__peers_work(connector);
     }
@@ -17,9 +20,22 @@ int baton__engine_progress(void *context)
     return done;
 }
 
+void baton__engine_hear(baton_connector *connector)
+{
+    enum { TURNS = 10000 };
+    for (int turn = 0; turn < TURNS && connector->table->progress(connector->transport) != 0; turn++) {
+    }
+}
+
 bool baton__engine_arm(void *context)
 {
     baton_connector *connector = context;
-    return connector->troubled == NULL && connector->ready_head == NULL &&
-           connector->table->arm(connector->transport);
+    if (connector->troubled != NULL || connector->ready_head != NULL) {
+        return false;
+    }
+    if (connector->table->arm(connector->transport)) {
+        baton__renewal_moves(connector);
+        return true;
+    }
+    return baton__renewal_stalls(connector);
 }

@@ -49,6 +49,13 @@ typedef struct baton__transport_table {
     /* Errors: ERR_TRANSPORT, ERR_OUT_OF_MEMORY, ERR_SYSTEM. */
     baton_status (*open)(const char *label, const baton__transport_callbacks *callbacks, void *context,
                          baton__transport **transport_out);
+    /*
+     * A new worker, with another address and another fd, for everything that is begun from here on. What the old one has goes
+     * on there until retire, which ends it with all that is left; endpoints that are not closed by then never say closed.
+     * Errors: ERR_TRANSPORT, and the old worker stays.
+     */
+    baton_status (*renew)(baton__transport *transport);
+    void (*retire)(baton__transport *transport);
     /* All endpoints are closed and all transfers done. */
     void (*close)(baton__transport *transport);
     /* The address of this worker. Borrowed as long as the transport. */
@@ -70,6 +77,15 @@ typedef struct baton__transport_table {
     void (*endpoint_heard)(baton__endpoint *endpoint);
     /* The kinds of link under it, such as "posix" or "tcp"; "" while it is not known yet. */
     void (*endpoint_describe)(baton__endpoint *endpoint, char *text, size_t size);
+
+    /* What comes from that worker goes through a queue that other processes of this host write to as well (core/inbox.h). */
+    bool (*endpoint_shares_inbox)(const baton__endpoint *endpoint);
+    /* Sends a message to this worker itself through every such queue that an endpoint of it has needed so far. Between begin and end:
+     * whether all of them have come, once progress has taken what there was. Errors: ERR_UNREACHABLE (there is none),
+     * ERR_TRANSPORT, ERR_OUT_OF_MEMORY. */
+    baton_status (*loopback_begin)(baton__transport *transport);
+    bool (*loopback_arrived)(baton__transport *transport);
+    void (*loopback_end)(baton__transport *transport);
 
     /* header and data stay valid until it is done, data of a chunk until it is revoked. eager: a control message, never announced.
      * Errors: ERR_TRANSPORT, ERR_PEER_LOST. */

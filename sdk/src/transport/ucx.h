@@ -9,6 +9,8 @@
 #define BATON__AM_ID 0xBAu
 #define BATON__AM_ID_WIRE 0xBBu /* empty; sent so that UCX exchanges endpoint ids (ucx_wire.c) */
 
+#define BATON__AM_ID_LOOPBACK 0xBCu /* from ourselves to ourselves (ucx_loopback.c) */
+
 /* A send that waits for its turn (ucx_wire.c). */
 typedef struct baton__waiting {
     baton__transfer *transfer;
@@ -25,12 +27,17 @@ typedef struct baton__wire {
     baton__endpoint *endpoint; /* NULL once it is gone */
 } baton__wire;
 
+typedef struct baton__loopback baton__loopback;
+
 struct baton__transport {
     ucp_context_h context;
     ucp_worker_h worker;
     ucp_address_t *address;
     size_t address_size;
     int fd;
+    ucp_worker_h old_worker; /* between renew and retire */
+    unsigned shared_kinds;   /* of the endpoints so far; ucx_loopback.c */
+    baton__loopback *loopback;
     ucp_datatype_t revocable; /* ucx_revocable.c */
     baton__transport_callbacks callbacks;
     void *callback_context;
@@ -41,10 +48,12 @@ struct baton__transport {
 
 struct baton__endpoint {
     baton__transport *transport;
+    ucp_worker_h worker;
     ucp_ep_h ep;
     void *owner;
     void (*closed)(void *owner);
     char kinds[32]; /* of its lanes */
+    bool shares_inbox;
     bool revocable; /* all of them copy (ucx_revocable.c) */
     /* How far the exchange of endpoint ids is (ucx_wire.c). */
     bool wired; /* under way or done: sends are UCX's alone */
@@ -74,7 +83,7 @@ baton_status baton__ucx_endpoint_flush(baton__endpoint *endpoint, baton__transfe
                                        bool *pending_out);
 void baton__ucx_endpoint_describe(baton__endpoint *endpoint, char *text, size_t size);
 
-/* Registers baton's handler and, for each of the 65,535 other identifiers, the one that refuses. */
+/* Registers baton's handler with the present worker and, for each of the 65,535 other identifiers, the one that refuses. */
 ucs_status_t baton__ucx_register_handlers(baton__transport *transport);
 baton_status baton__ucx_send(baton__endpoint *endpoint, const void *header, size_t header_size,
                              const void *data, size_t size, bool eager, baton__transfer *transfer,
@@ -90,6 +99,14 @@ void baton__ucx_revocable_fini(baton__transport *transport);
 bool baton__ucx_is_revocable(const char *kinds);
 bool baton__ucx_revoke(baton__transfer *transfer);
 
+/* The shared-memory queues that links of these kinds, "sysv,tcp" say, use: a set. */
+unsigned baton__ucx_shared_kinds(const char *list);
+baton_status baton__ucx_loopback_begin(baton__transport *transport);
+bool baton__ucx_loopback_arrived(baton__transport *transport);
+void baton__ucx_loopback_end(baton__transport *transport);
+/* A message with that id came. False: it is none of ours. */
+bool baton__ucx_loopback_heard(baton__transport *transport, const void *text, size_t size);
+
 /* The send itself. */
 ucs_status_ptr_t baton__ucx_send_now(baton__endpoint *endpoint, const baton__waiting *message,
                                      uint32_t attributes);
@@ -100,6 +117,8 @@ void baton__ucx_wire_init(baton__endpoint *endpoint);
 baton_status baton__ucx_wire_send(baton__endpoint *endpoint, const baton__waiting *message,
                                   bool *pending_out, int *native_out);
 void baton__ucx_wire_heard(baton__endpoint *endpoint);
+/* The worker is about to go: endpoints that wait for their close are closed now. */
+void baton__ucx_wire_retire(baton__transport *transport, ucp_worker_h worker);
 /* Sends whose turn has come, and the ends of those that never had one. Returns how many. */
 int baton__ucx_wire_progress(baton__transport *transport);
 /* The endpoint is being closed: its sends end in the next progress. False: baton__ucx_close_now is called there too,

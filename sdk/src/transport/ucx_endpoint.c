@@ -71,6 +71,7 @@ baton_status baton__ucx_endpoint_create(baton__transport *transport, const void 
         return baton__fail_memory("an endpoint");
     }
     endpoint->transport = transport;
+    endpoint->worker = transport->worker;
     endpoint->owner = owner;
     ucp_ep_params_t params = {
         .field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS | UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE |
@@ -87,6 +88,9 @@ baton_status baton__ucx_endpoint_create(baton__transport *transport, const void 
                            "UCX cannot reach the peer: %s", ucs_status_string(status));
     }
     find_kinds(endpoint);
+    unsigned shared = baton__ucx_shared_kinds(endpoint->kinds);
+    endpoint->shares_inbox = shared != 0;
+    transport->shared_kinds |= shared;
     endpoint->revocable = endpoint->kinds[0] != '\0' && baton__ucx_is_revocable(endpoint->kinds);
     baton__ucx_wire_init(endpoint);
     *endpoint_out = endpoint;

@@ -37,6 +37,15 @@ static ucs_status_t on_wire(void *argument, const void *header, size_t header_le
     return on_foreign(argument, header, header_length, data, length, param);
 }
 
+static ucs_status_t on_loopback(void *argument, const void *header, size_t header_length, void *data,
+                                size_t length, const ucp_am_recv_param_t *param)
+{
+    if (length == 0 && baton__ucx_loopback_heard(argument, header, header_length)) {
+        return UCS_OK;
+    }
+    return on_foreign(argument, header, header_length, data, length, param);
+}
+
 static ucp_am_recv_callback_t handler_of(unsigned id)
 {
     switch (id) {
@@ -44,6 +53,8 @@ static ucp_am_recv_callback_t handler_of(unsigned id)
         return on_message;
     case BATON__AM_ID_WIRE:
         return on_wire;
+    case BATON__AM_ID_LOOPBACK:
+        return on_loopback;
     default:
         return on_foreign;
     }
@@ -150,7 +161,6 @@ baton_status baton__ucx_receive(baton__endpoint *endpoint, const baton__payload 
                                 void *buffer, baton__transfer *transfer, bool *pending_out,
                                 int *native_out)
 {
-    baton__transport *transport = endpoint->transport;
     ucp_request_param_t params = {
         .op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA |
                         UCP_OP_ATTR_FIELD_MEMORY_TYPE,
@@ -162,11 +172,11 @@ baton_status baton__ucx_receive(baton__endpoint *endpoint, const baton__payload 
     set_memory(endpoint, transfer, buffer, payload->size);
     if (endpoint->revocable) {
         params.op_attr_mask |= UCP_OP_ATTR_FIELD_DATATYPE;
-        params.datatype = transport->revocable;
+        params.datatype = endpoint->transport->revocable;
         buffer = transfer;
         count = 1;
     }
     return baton__ucx_started(
-        ucp_am_recv_data_nbx(transport->worker, payload->data, buffer, count, &params), pending_out,
+        ucp_am_recv_data_nbx(endpoint->worker, payload->data, buffer, count, &params), pending_out,
         native_out);
 }

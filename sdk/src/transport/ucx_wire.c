@@ -238,6 +238,19 @@ int baton__ucx_wire_progress(baton__transport *transport)
     return done + (transport->closing != NULL ? close_settled(transport) : 0);
 }
 
+void baton__ucx_wire_retire(baton__transport *transport, ucp_worker_h worker)
+{
+    baton__endpoint *endpoint;
+    baton__endpoint *next;
+    DL_FOREACH_SAFE(transport->closing, endpoint, next)
+    {
+        if (endpoint->worker == worker) {
+            DL_DELETE(transport->closing, endpoint);
+            baton__ucx_close_now(endpoint);
+        }
+    }
+}
+
 bool baton__ucx_wire_close(baton__endpoint *endpoint)
 {
     unlist(endpoint);

@@ -92,9 +92,6 @@ static ucs_status_t open_worker(baton__transport *transport)
     };
     ucs_status_t status = ucp_worker_create(transport->context, &params, &transport->worker);
     if (status == UCS_OK) {
-        status = baton__ucx_revocable_init(transport);
-    }
-    if (status == UCS_OK) {
         status = baton__ucx_register_handlers(transport);
     }
     if (status == UCS_OK) {
@@ -107,14 +104,50 @@ static ucs_status_t open_worker(baton__transport *transport)
     return status;
 }
 
+static void close_worker(ucp_worker_h worker, ucp_address_t *address)
+{
+    if (address != NULL) {
+        ucp_worker_release_address(worker, address);
+    }
+    if (worker != NULL) {
+        ucp_worker_destroy(worker);
+    }
+}
+
+static void retire(baton__transport *transport)
+{
+    if (transport->old_worker != NULL) {
+        baton__ucx_wire_retire(transport, transport->old_worker);
+        ucp_worker_destroy(transport->old_worker);
+        transport->old_worker = NULL;
+    }
+}
+
+static baton_status renew(baton__transport *transport)
+{
+    retire(transport);
+    baton__transport before = *transport;
+    transport->worker = NULL;
+    transport->address = NULL;
+    ucs_status_t status = open_worker(transport);
+    if (status != UCS_OK) {
+        close_worker(transport->worker, transport->address);
+        transport->worker = before.worker;
+        transport->address = before.address;
+        transport->address_size = before.address_size;
+        transport->fd = before.fd;
+        return fail("cannot open a new worker", status);
+    }
+    ucp_worker_release_address(before.worker, before.address);
+    transport->old_worker = before.worker;
+    transport->shared_kinds = 0;
+    return BATON_OK;
+}
+
 static void close_transport(baton__transport *transport)
 {
-    if (transport->address != NULL) {
-        ucp_worker_release_address(transport->worker, transport->address);
-    }
-    if (transport->worker != NULL) {
-        ucp_worker_destroy(transport->worker);
-    }
+    retire(transport);
+    close_worker(transport->worker, transport->address);
     if (transport->context != NULL) {
         ucp_cleanup(transport->context);
     }
@@ -137,7 +170,10 @@ static baton_status open_transport(const char *label, const baton__transport_cal
         close_transport(transport);
         return fail("cannot open a context", status);
     }
-    status = open_worker(transport);
+    status = baton__ucx_revocable_init(transport);
+    if (status == UCS_OK) {
+        status = open_worker(transport);
+    }
     if (status != UCS_OK) {
         close_transport(transport);
         return fail("cannot open a worker", status);
@@ -155,6 +191,9 @@ static const void *address(const baton__transport *transport, size_t *size_out)
 static int progress(baton__transport *transport)
 {
     int done = (int)ucp_worker_progress(transport->worker);
+    if (transport->old_worker != NULL) {
+        done += (int)ucp_worker_progress(transport->old_worker);
+    }
     if (transport->unsent != NULL || transport->cancelled != NULL || transport->closing != NULL) {
         done += baton__ucx_wire_progress(transport);
     }
@@ -176,6 +215,11 @@ static bool arm(baton__transport *transport)
 static int transport_fd(const baton__transport *transport)
 {
     return transport->fd;
+}
+
+static bool shares_inbox(const baton__endpoint *endpoint)
+{
+    return endpoint->shares_inbox;
 }
 
 static baton_status memory_register(baton__transport *transport, void *pointer, size_t size,
@@ -209,6 +253,8 @@ static void memory_deregister(baton__transport *transport, baton__memory *memory
 const baton__transport_table baton__transport_ucx = {
     .name = "ucx",
     .open = open_transport,
+    .renew = renew,
+    .retire = retire,
     .close = close_transport,
     .address = address,
     .progress = progress,
@@ -219,6 +265,10 @@ const baton__transport_table baton__transport_ucx = {
     .endpoint_flush = baton__ucx_endpoint_flush,
     .endpoint_heard = baton__ucx_wire_heard,
     .endpoint_describe = baton__ucx_endpoint_describe,
+    .endpoint_shares_inbox = shares_inbox,
+    .loopback_begin = baton__ucx_loopback_begin,
+    .loopback_arrived = baton__ucx_loopback_arrived,
+    .loopback_end = baton__ucx_loopback_end,
     .send = baton__ucx_send,
     .receive = baton__ucx_receive,
     .revoke = baton__ucx_revoke,

@@ -289,8 +289,8 @@ Test(dispatch, an_open_that_does_not_fit)
         open.c = cases[i].attempt;
         open.d = baton__open_pack(cases[i].count, cases[i].kind, 0);
         fake_plan(BATON__FRAME_REFUSE, FAKE_HOLD, 1);
-        REFUSED(ORIGIN, refused_state, open, connectors[CONSUMER]->identity,
-                connectors[CONSUMER]->identity_size);
+        REFUSED(ORIGIN, refused_state, open, connectors[CONSUMER]->identity->block,
+                connectors[CONSUMER]->identity->size);
         baton__frame refuse;
         const message *last = fake.held->prev;
         cr_assert_eq(baton__frame_decode(last->header, last->header_size, &refuse), BATON_OK);

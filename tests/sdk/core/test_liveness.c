@@ -2,6 +2,8 @@
 /* A peer on this host that dies is lost at once: UCX's keepalive is out of the way in these cases. */
 #include "support/process_case.h"
 
+#include <sys/resource.h>
+
 static void begin(void)
 {
     (void)setenv("UCX_KEEPALIVE_INTERVAL", "600s", 1);
@@ -57,6 +59,93 @@ Test(liveness, what_a_dead_one_offered_is_refused_at_once)
     own_end(&late);
     baton_metadata_destroy(metadata);
     case_end();
+}
+
+static uint64_t cpu_us(void)
+{
+    struct rusage use;
+    cr_assert_eq(getrusage(RUSAGE_SELF, &use), 0);
+    return (uint64_t)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000000 +
+           (uint64_t)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
+}
+
+/* There is something to send all the time, and no room for it. */
+Test(liveness, a_stopped_peer_costs_no_processor)
+{
+    begin();
+    baton_metadata *metadata = peer_offers("writable", LARGE, 1, 0, BATON_COMPLETION_COMMIT);
+    own written = own_take(metadata, 1, 30000);
+    baton_metadata_destroy(metadata);
+    own_await_bytes(&written, 2 * MIB);
+    peer_signal(&peer, SIGSTOP);
+    uint64_t before = 0;
+    uint64_t used = UINT64_MAX;
+    for (int i = 0; i < 20 && used > 100000; i++) { /* until its FIFO is full */
+        before = cpu_us();
+        (void)poll(NULL, 0, 500);
+        used = cpu_us() - before;
+    }
+    cr_assert_leq(used, 100000, "%lu us of CPU in half a second", (unsigned long)used);
+    peer_signal(&peer, SIGCONT);
+    cr_assert_eq(own_wait(&written, SOON_MS), BATON_OK, "%s", baton_error_text());
+    own_end(&written);
+    peer_quit(&peer);
+    case_end();
+}
+
+/* Nor does a progress that is called keep its caller. */
+Test(liveness, with_a_stopped_peer_progress_returns)
+{
+    baton_connector_options options = BATON_CONNECTOR_OPTIONS_INIT;
+    options.progress = BATON_PROGRESS_APPLICATION;
+    (void)setenv("UCX_TLS", "posix,self", 1);
+    peer_start(&peer, "sdk_peer", NULL);
+    cr_assert_eq(baton_connector_create(&options, &connector), BATON_OK, "%s", baton_error_text());
+    baton_metadata *metadata = peer_offers("writable", LARGE, 1, 0, BATON_COMPLETION_COMMIT);
+    own written = own_take(metadata, 1, 30000);
+    baton_metadata_destroy(metadata);
+    baton_operation_report report = {.struct_size = sizeof(report)};
+    while (report.bytes_moved < 2 * MIB) {
+        (void)baton_connector_progress(connector);
+        cr_assert_eq(baton_operation_get_report(written.operation, &report), BATON_OK);
+    }
+    peer_signal(&peer, SIGSTOP);
+    uint64_t end = baton__clock_now(&baton__clock_boottime) + 1000 * BATON__NS_PER_MS;
+    int idle = 0;
+    while (baton__clock_now(&baton__clock_boottime) < end) {
+        idle += baton_connector_progress(connector) == 0;
+    }
+    cr_assert_gt(idle, 0);
+    peer_signal(&peer, SIGCONT);
+    cr_assert_eq(own_wait(&written, SOON_MS), BATON_OK, "%s", baton_error_text());
+    own_end(&written);
+    peer_quit(&peer);
+    baton_connector_destroy(connector);
+}
+
+/* Its FIFO is full of what we wrote, and nobody will ever take that out: UCX 1.13 would look after it for ever. */
+Test(liveness, nothing_is_left_to_do_after_the_death_of_one_that_was_written_to)
+{
+    begin();
+    baton_metadata *metadata = peer_offers("writable", LARGE, 1, 0, BATON_COMPLETION_COMMIT);
+    own written = own_take(metadata, 1, 30000);
+    baton_metadata_destroy(metadata);
+    own_await_bytes(&written, 2 * MIB);
+    peer_signal(&peer, SIGSTOP);
+    (void)poll(NULL, 0, 200); /* until its FIFO is full */
+    peer_kill(&peer);
+    cr_assert_eq(own_wait(&written, SOON_MS), BATON_ERR_PEER_LOST, "%s", baton_error_text());
+    own_end(&written);
+    uint64_t before = 0;
+    for (int i = 0; i < 20; i++) { /* it settles within some seconds */
+        before = cpu_us();
+        (void)poll(NULL, 0, 500);
+        if (cpu_us() - before < 50000) {
+            case_end();
+            return;
+        }
+    }
+    cr_assert_fail("it still takes %lu us of CPU in half a second", (unsigned long)(cpu_us() - before));
 }
 
 enum { WORDS = 40, ROUNDS = 16 }; /* words: fewer than a FIFO of UCX's has room for, more than one look at it takes */

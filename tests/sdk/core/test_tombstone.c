@@ -62,8 +62,8 @@ static baton__frame ask(baton__frame_type type)
     }
     baton__frame_encode(&frame, header);
     bool open = type == BATON__FRAME_OPEN;
-    fake_inject(ORIGIN, header, sizeof(header), open ? connectors[CONSUMER]->identity : NULL,
-                open ? connectors[CONSUMER]->identity_size : 0, false);
+    fake_inject(ORIGIN, header, sizeof(header), open ? connectors[CONSUMER]->identity->block : NULL,
+                open ? connectors[CONSUMER]->identity->size : 0, false);
     for (int i = 0; i < 10; i++) {
         (void)baton_connector_progress(connectors[ORIGIN]);
     }
