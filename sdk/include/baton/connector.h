@@ -75,7 +75,7 @@ BATON_API baton_loop *baton_connector_loop(baton_connector *connector);
  * A passive operation over count descriptors: a peer that has its metadata may read (or write) them, once.
  * INITIALIZED at return; IN_PROGRESS from the grant to a peer.
  * descriptors: references are taken until it is over. options: NULL for the defaults; copied.
- * Errors: ERR_INVALID_ARGUMENT, ERR_LIMIT, ERR_SHUT_DOWN, ERR_WRONG_PROCESS, ERR_OUT_OF_MEMORY.
+ * Errors: ERR_INVALID_ARGUMENT, ERR_SHUT_DOWN, ERR_WRONG_PROCESS, ERR_OUT_OF_MEMORY.
  * Threads: any. Blocking: no.
  */
 BATON_API BATON_CHECKED baton_status baton_connector_create_readable(
@@ -90,7 +90,7 @@ BATON_API BATON_CHECKED baton_status baton_connector_create_writable(
  * once. Lists must match in count, and in size pairwise.
  * metadata: copied. descriptors: references are taken until it is over.
  * Errors: as above, and ERR_KIND_MISMATCH, ERR_COUNT_MISMATCH, ERR_SIZE_MISMATCH. What only the peer knows
- * (unknown, taken, expired, stale, unreachable) ends the operation with that reason.
+ * (unknown, taken, expired, stale, unreachable), and one peer too many (ERR_LIMIT), ends the operation with that reason.
  * Threads: any. Blocking: no.
  */
 BATON_API BATON_CHECKED baton_status baton_connector_begin_read(
