@@ -7,7 +7,7 @@
 /*
  * The messages of the side channel, as values. JSON is made and read by message_codec.c alone.
  *
- * X(NAME, value, json type, needs) ; sent by the origin: OFFER, CANCEL, COMMIT, NACKED; by the consumer: the others
+ * X(NAME, value, json type, needs) ; sent by the origin: OFFER, CANCEL, COMMIT, NACKED, PING; by the consumer: the others
  * and CANCEL.
  */
 #define BATON__MESSAGE_LIST(X)                                                                     \
@@ -20,7 +20,9 @@
     X(FAIL, 7, "fail")         /* key: ack_key; reason, text */                                    \
     X(CANCEL, 8, "cancel")     /* key: ack_key from the consumer, cancel_key from the origin; reason */ \
     X(COMMIT, 9, "commit")     /* key: cancel_key */                                               \
-    X(NACKED, 10, "nacked")    /* key: cancel_key */
+    X(NACKED, 10, "nacked")    /* key: cancel_key */                                               \
+    X(PING, 11, "ping")        /* key: fresh; id too; the worker is asked for a PONG */            \
+    X(PONG, 12, "pong")        /* key and id: those of the PING */
 
 typedef enum baton__message_type {
 #define BATON__MESSAGE_ENUM(name, value, text) BATON__MESSAGE_##name = (value),

@@ -26,6 +26,8 @@ static inline const baton__message_rule *baton__message_rule_of(baton__message_t
         [BATON__MESSAGE_CANCEL] = {.reason = true, .text = true},
         [BATON__MESSAGE_COMMIT] = {0},
         [BATON__MESSAGE_NACKED] = {0},
+        [BATON__MESSAGE_PING] = {0},
+        [BATON__MESSAGE_PONG] = {0},
     };
     size_t index = (size_t)type;
     return index >= BATON__MESSAGE_OFFER && index < sizeof(rules) / sizeof(rules[0]) ? &rules[index]

@@ -56,6 +56,7 @@ typedef struct baton__session {
     baton__recent ended;     /* attempts of our offers */
     baton__recent served;    /* attempts that we took */
     baton__backlog backlog;
+    struct baton__ping *pings; /* list */
     baton_handoff *reports; /* list: acknowledgements of record that are due together */
     baton_timer report_timer;
     baton_timer held_timer;
@@ -163,6 +164,9 @@ void baton__session_pause_fire(baton_timer *timer);
 baton_status baton__session_publish_offer(baton__session *session, baton__subject_kind kind,
                                           const char *target, const baton__message *message,
                                           const char *traceparent);
+/* Publishes a PING to a worker by name; the server's 503 comes back with its id. Errors: as above. */
+baton_status baton__session_request(baton__session *session, const char *worker,
+                                    const baton__message *message);
 /* Publishes to <prefix>.<to|done>.<target>.<our name>; kept for the reconnect if held and there is
  * no connection. */
 void baton__session_send(baton__session *session, baton__subject_kind kind, const char *target,

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "handoff.h"
 #include "offer.h"
+#include "ping.h"
 #include "service.h"
 #include <string.h>
 
@@ -56,13 +57,14 @@ static void refuse_encoding(baton__session *session, const char *sender, baton_s
 static bool is_from_origin(baton__message_type type)
 {
     return type == BATON__MESSAGE_OFFER || type == BATON__MESSAGE_CANCEL ||
-           type == BATON__MESSAGE_COMMIT || type == BATON__MESSAGE_NACKED;
+           type == BATON__MESSAGE_COMMIT || type == BATON__MESSAGE_NACKED ||
+           type == BATON__MESSAGE_PING;
 }
 
 static bool is_from_consumer(baton__message_type type)
 {
     return type != BATON__MESSAGE_OFFER && type != BATON__MESSAGE_COMMIT &&
-           type != BATON__MESSAGE_NACKED;
+           type != BATON__MESSAGE_NACKED && type != BATON__MESSAGE_PING;
 }
 
 /* True if type and names are those that belong on the subject; counts and logs what is not. */
@@ -95,7 +97,11 @@ static bool fits_subject(baton__session *session, const baton__subject *subject,
 static void deliver(baton__session *session, const baton__subject *subject, baton__message *message,
                     const char *traceparent)
 {
-    if (subject->kind == BATON__SUBJECT_DONE) {
+    if (message->type == BATON__MESSAGE_PING) {
+        baton__ping_answer(session, message);
+    } else if (message->type == BATON__MESSAGE_PONG) {
+        baton__pings_answered(session, message);
+    } else if (subject->kind == BATON__SUBJECT_DONE) {
         baton__offers_message(session, message);
     } else if (message->type == BATON__MESSAGE_OFFER) {
         const char *pool = subject->kind == BATON__SUBJECT_OFFER ? subject->target : "";

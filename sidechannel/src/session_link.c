@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "handoff.h"
 #include "offer.h"
+#include "ping.h"
 #include <stddef.h>
 #include <stdio.h>
 
@@ -64,7 +65,9 @@ static void on_no_responders(void *context, const char *reply_token)
     baton__session *session = context;
     if (!baton__session_held_unheard(session, reply_token)) {
         (void)baton__counter_add(&session->counters.no_responders);
-        baton__offers_unheard(session, reply_token);
+        if (!baton__pings_unheard(session, reply_token)) {
+            baton__offers_unheard(session, reply_token);
+        }
     }
 }
 
@@ -77,6 +80,7 @@ static void on_denied(void *context, const char *subject, bool publish)
     baton__subject parsed;
     if (publish && subject != NULL && baton__subject_parse(subject, session->prefix, &parsed)) {
         baton__offers_denied(session, &parsed);
+        baton__pings_denied(session, &parsed);
     }
 }
 

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-baton_status baton__session_publish_offer(baton__session *session, baton__subject_kind kind,
-                                          const char *target, const baton__message *message,
-                                          const char *traceparent)
+/* With a reply subject that is for the server's 503 alone; an answer is expected. */
+static baton_status publish(baton__session *session, baton__subject_kind kind, const char *target,
+                            const baton__message *message, const char *traceparent)
 {
     char *text = NULL;
     size_t size = 0;
@@ -28,10 +28,26 @@ baton_status baton__session_publish_offer(baton__session *session, baton__subjec
     free(text);
     if (status == BATON_OK) {
         (void)baton__counter_add(&session->counters.messages_sent);
-        (void)baton__counter_add(&session->counters.offers_published);
         baton_loop_expect(session->loop);
     }
     return status;
+}
+
+baton_status baton__session_publish_offer(baton__session *session, baton__subject_kind kind,
+                                          const char *target, const baton__message *message,
+                                          const char *traceparent)
+{
+    baton_status status = publish(session, kind, target, message, traceparent);
+    if (status == BATON_OK) {
+        (void)baton__counter_add(&session->counters.offers_published);
+    }
+    return status;
+}
+
+baton_status baton__session_request(baton__session *session, const char *worker,
+                                    const baton__message *message)
+{
+    return publish(session, BATON__SUBJECT_TO, worker, message, NULL);
 }
 
 void baton__session_send(baton__session *session, baton__subject_kind kind, const char *target,

@@ -9,8 +9,8 @@
 /*
  * The subjects of the side channel, below the worker's prefix:
  *   <prefix>.offer.<pool>.<origin>    OFFER, published by the origin
- *   <prefix>.to.<worker>.<sender>     directed OFFER, CANCEL, COMMIT, NACKED, published by the sender
- *   <prefix>.done.<origin>.<worker>   BUSY, PROGRESS, DONE, NACK, FAIL, REJECT, CANCEL, published by the consumer
+ *   <prefix>.to.<worker>.<sender>     directed OFFER, CANCEL, COMMIT, NACKED, PING, published by the sender
+ *   <prefix>.done.<origin>.<worker>   BUSY, PROGRESS, DONE, NACK, FAIL, REJECT, CANCEL, PONG, published by the consumer
  *   <prefix>.event.<worker>           life of each operation, published by the worker
  * and the reply subjects of offers, for the server's 503 alone: <inbox>.<offer id>
  */

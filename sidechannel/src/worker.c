@@ -15,6 +15,7 @@
 #include "base/name.h"
 #include "handoff.h"
 #include "offer.h"
+#include "ping.h"
 #include "service.h"
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,7 @@ static void end_all(void *context)
     baton__session *session = context;
     baton__handoffs_shut_down(session, false);
     baton__offers_shut_down(session);
+    baton__pings_shut_down(session);
     baton__session_check_drained(session);
 }
 

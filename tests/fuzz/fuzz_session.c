@@ -209,8 +209,8 @@ static void say(script *s)
 {
     static const baton__message_type types[] = {
         BATON__MESSAGE_BUSY, BATON__MESSAGE_REJECT, BATON__MESSAGE_PROGRESS, BATON__MESSAGE_DONE,
-        BATON__MESSAGE_NACK, BATON__MESSAGE_FAIL,   BATON__MESSAGE_CANCEL};
-    baton__message message = make_message(s, types[next(s) % 7]);
+        BATON__MESSAGE_NACK, BATON__MESSAGE_FAIL,   BATON__MESSAGE_CANCEL,   BATON__MESSAGE_PONG};
+    baton__message message = make_message(s, types[next(s) % 8]);
     char subject[BATON__SUBJECT_MAX];
     char *text = NULL;
     size_t size = 0;

@@ -80,6 +80,7 @@ static const baton__message_type answers[] = {
     BATON__MESSAGE_BUSY,   BATON__MESSAGE_REJECT, BATON__MESSAGE_PROGRESS,
     BATON__MESSAGE_DONE,   BATON__MESSAGE_NACK,   BATON__MESSAGE_FAIL,
     BATON__MESSAGE_CANCEL, BATON__MESSAGE_COMMIT, BATON__MESSAGE_NACKED,
+    BATON__MESSAGE_PING,   BATON__MESSAGE_PONG,
 };
 enum { ANSWERS = sizeof(answers) / sizeof(answers[0]) };
 
@@ -264,7 +265,7 @@ Test(message_codec, does_not_print_what_lacks_something)
     }
     baton__message message = sample_answer((baton__message_type)0);
     does_not_print(&message);
-    message.type = (baton__message_type)11;
+    message.type = (baton__message_type)13;
     does_not_print(&message);
 }
 

@@ -154,8 +154,9 @@ Test(message_codec_decode, refuses_what_a_type_does_not_have)
         "\"epoch\":\"1\"",         "\"ttl_ms\":1",   "\"user\":1",
         "\"deadline_ms\":1",       "\"lease_ms\":1", "\"acknowledge\":\"moved\"",
         "\"metadata\":{}",         "\"tensors\":[]"};
-    static const baton__message_type types[] = {BATON__MESSAGE_BUSY, BATON__MESSAGE_PROGRESS,
-                                                BATON__MESSAGE_COMMIT, BATON__MESSAGE_NACKED};
+    static const baton__message_type types[] = {BATON__MESSAGE_BUSY,   BATON__MESSAGE_PROGRESS,
+                                                BATON__MESSAGE_COMMIT, BATON__MESSAGE_NACKED,
+                                                BATON__MESSAGE_PING,   BATON__MESSAGE_PONG};
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         char *text = answer_text(types[i]);
         for (size_t k = 0; k < sizeof(strangers) / sizeof(strangers[0]); k++) {

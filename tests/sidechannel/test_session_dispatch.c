@@ -92,6 +92,9 @@ Test(session_dispatch, what_is_not_a_message_is_refused)
     REFUSED(a, refused_type, "baton.v1.done.a.b", message(&self, "unheard_of", 1, "a", "b", ""));
     REFUSED(a, refused_type, "baton.v1.done.a.b", message(&self, "commit", 1, "a", "b", ""));
     REFUSED(b, refused_type, "baton.v1.to.b.a", message(&self, "done", 1, "a", "b", ""));
+    REFUSED(b, refused_type, "baton.v1.to.b.a", message(&self, "pong", 1, "a", "b", ""));
+    REFUSED(a, refused_type, "baton.v1.done.a.b", message(&self, "ping", 1, "a", "b", ""));
+    REFUSED(a, refused_late, "baton.v1.done.a.b", message(&self, "pong", 1, "a", "b", ""));
     REFUSED(b, refused_type, "baton.v1.offer.pool.a",
             message(&self, "cancel", 1, "a", "b", ",\"reason\":\"ERR_CANCELLED\""));
     REFUSED(b, refused_malformed, "baton.v1.offer.pool.a",

@@ -68,6 +68,19 @@ BATON_API baton_connector *baton_worker_connector(baton_worker *worker);
 /** True while a NATS server is connected. Threads: any. Blocking: no. */
 BATON_API bool baton_worker_is_connected(const baton_worker *worker);
 
+/**
+ * A round trip over NATS to a worker of the same prefix, which baton answers there without the application: is it
+ * there, can both send to each other, does its loop turn? UCX has no part in it.
+ * name: of the worker. timeout_ms: from 1; not BATON_FOREVER. round_trip_ns_out: nanoseconds from the publish to the
+ * answer's arrival, NULL if not wanted.
+ * Errors: ERR_INVALID_ARGUMENT, ERR_NO_CONSUMER (nobody of that name is connected), ERR_TIMED_OUT (no answer: it is
+ * stopped, or older than this call), ERR_NATS_DISCONNECTED, ERR_NATS_DENIED, ERR_NATS, ERR_SHUT_DOWN, ERR_WRONG_THREAD,
+ * ERR_WRONG_PROCESS, ERR_OUT_OF_MEMORY. Threads: any but the owner. Blocking: up to timeout_ms.
+ */
+BATON_API BATON_CHECKED baton_status baton_worker_ping(baton_worker *worker, const char *name,
+                                                       uint32_t timeout_ms,
+                                                       uint64_t *round_trip_ns_out);
+
 /** Where the application drives progress: as the functions of the connector. Handoff callbacks then run
  *  inside baton_worker_progress. */
 BATON_API BATON_CHECKED baton_status baton_worker_fd(baton_worker *worker, int *fd_out);
