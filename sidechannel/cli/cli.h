@@ -10,6 +10,7 @@ enum {
 };
 
 /* The commands, each in a file of its own. arguments: from the name of the command on. */
+int cli_perf(int count, char **arguments);
 int cli_version(int count, char **arguments);
 
 #endif

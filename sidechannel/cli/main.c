@@ -14,6 +14,7 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
+    {"perf", cli_perf, "latency, rate and cost of transfers, hand-offs, peers and operations; --json"},
     {"version", cli_version, "the versions of baton and of what it runs on; --json"},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
