@@ -23,6 +23,7 @@
 #include "perf_serve.h"
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -58,6 +59,17 @@ static void hold_standard_descriptors(void)
     if (fd >= 0) {
         (void)close(fd);
     }
+}
+
+/* Also where it stands behind what was refused. */
+static bool wants_json(int count, char **arguments)
+{
+    for (int i = 1; i < count; i++) {
+        if (strcmp(arguments[i], "--json") == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static baton_status transfer(const perf_options *options)
@@ -98,7 +110,7 @@ int cli_perf(int count, char **arguments)
     perf_options options;
     perf_parsed parsed = perf_options_parse(count, arguments, &options);
     if (parsed == PERF_REFUSED) {
-        perf_failure_print(options.json);
+        perf_failure_print(wants_json(count, arguments));
         return CLI_FAILED;
     }
     if (parsed == PERF_WRONG || options.help) {

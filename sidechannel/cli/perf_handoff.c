@@ -68,7 +68,7 @@ static baton_status hand_over(origin *self, baton_acknowledge acknowledge, doubl
     *time_us_out = (double)(perf_now_ns() - begin) / 1e3;
     baton_offer_destroy(self->last);
     self->last = offer;
-    return status;
+    return status == BATON_OK ? perf_check_interrupt() : status;
 }
 
 static baton_status ping(origin *self, double *time_us_out)

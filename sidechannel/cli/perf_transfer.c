@@ -135,7 +135,7 @@ static baton_status end_one(active *self, uint64_t index, bool is_timed)
     }
     baton_operation_destroy(flying->operation);
     flying->operation = NULL;
-    return BATON_OK;
+    return perf_check_interrupt();
 }
 
 /* Keeps depth of them in flight until all of the batch are over. */
@@ -154,7 +154,7 @@ static baton_status move(active *self, uint64_t first, uint64_t count, bool is_t
     while (status == BATON_OK && oldest < first + count) {
         status = end_one(self, oldest++, is_timed);
     }
-    return status == BATON_OK ? perf_check_interrupt() : status;
+    return status;
 }
 
 static uint32_t batch_wait_ms(const active *self)

@@ -1,0 +1,415 @@
+#!/usr/bin/env bash
+# baton perf, as people run it. No case judges speed.
+#
+#   perf.sh [CASE...]
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/samples/support.sh
+source "$here/../../samples/support.sh"
+baton=$BATON_BUILD_DIR/bin/baton
+unset UCX_TLS
+
+real='[0-9]+\.[0-9]{3}'
+latency="\"p50_us\":$real,\"p99_us\":$real,\"best_us\":$real"
+setting='"link":"(any|shm|tcp)","ucx_tls":("[a-z,]+"|null),"progress":"(thread|application)","baton":"[0-9.]+","ucx":"[0-9.]+"'
+
+# perf [argument...]: to its end; its output is in perf.out and perf.err, and its status in $status.
+perf() {
+    start_perf perf "$@"
+    wait_for "$pid" 90
+    check_nothing_is_left
+}
+
+# start_perf NAME [argument...]: what it starts has the mark of this case in its environment.
+start_perf() {
+    local name=$1
+    shift
+    start "$name" env BATON_TEST_MARK="$scratch" "$baton" perf "$@"
+}
+
+# Process ids of this case's programs.
+marked() {
+    local file
+    for file in /proc/[0-9]*/environ; do
+        if grep -qzsF "BATON_TEST_MARK=$scratch" "$file"; then
+            file=${file%/environ}
+            printf '%s\n' "${file##*/}"
+        fi
+    done
+}
+
+nothing_is_left() {
+    [[ -z $(marked) ]]
+}
+
+check_nothing_is_left() {
+    until_true 5 nothing_is_left || fail "processes are left: $(marked)"
+}
+
+# check_error STATUS_NAME [WORDS]: it failed, and says why.
+check_error() {
+    check_status 1
+    check_line "$scratch/perf.err" "^baton perf: $1: .*${2:-}"
+}
+
+# check_json TYPE FIELDS: the last line of the output is this object and nothing else, with its fields in order.
+check_json() {
+    check_status 0
+    check_last "$scratch/perf.out" "\\{\"type\":\"$1\",$2\\}"
+    if type jq >/dev/null 2>&1; then
+        check jq -e . "$scratch/perf.out" >/dev/null
+    fi
+}
+
+# check_transfer OP SIZE COUNT DEPTH SEGMENTS TRANSPORT
+check_transfer() {
+    check_json perf "\"op\":\"$1\",\"size_bytes\":$2,\"count\":$3,\"depth\":$4,\"segments\":$5,\"warmup\":[0-9]+,\"path\":\"am\",\
+\"transport\":\"$6\",$latency,\"gb_per_s\":$real,\"cpu_s_per_gb\":$real,\"active_cpu_s_per_gb\":$real,\
+\"passive_cpu_s_per_gb\":$real,\"data_checked\":true,$setting"
+}
+
+case_moves_in_both_directions_over_every_link() {
+    local op
+    for op in read write; do
+        perf --json --op "$op" --size 64KiB --count 20 --warmup 2
+        check_transfer "$op" 65536 20 1 1 '[a-z0-9_,]+'
+        perf --json --op "$op" --size 64KiB --count 20 --link shm
+        check_transfer "$op" 65536 20 1 1 '(posix|sysv)'
+        perf --json --op "$op" --size 64KiB --count 20 --link tcp
+        check_transfer "$op" 65536 20 1 1 tcp
+    done
+}
+
+case_has_many_in_flight_and_many_segments() {
+    local progress
+    for progress in thread application; do
+        perf --json --op read --size 100001 --count 33 --depth 4 --segments 3 --warmup 5 --progress "$progress"
+        check_transfer read 100001 33 4 3 '[a-z0-9_,]+'
+        perf --json --op write --size 7 --count 5 --depth 16 --segments 7 --warmup 0 --progress "$progress"
+        check_transfer write 7 5 16 7 '[a-z0-9_,]+'
+        perf --json --size 1 --count 1 --path am --progress "$progress" --device host
+        check_transfer read 1 1 1 1 '[a-z0-9_,]+'
+    done
+}
+
+# More than a batch.
+case_moves_many_times() {
+    perf --json --size 8 --count 2500 --depth 2
+    check_transfer read 8 2500 2 1 '[a-z0-9_,]+'
+}
+
+case_prints_a_table_for_people() {
+    perf --size 1MB --count 10
+    check_status 0
+    check_line "$scratch/perf.out" '^read of 1000000 B, 10 times, 1 in flight, 1 segment\(s\), progress by a thread$'
+    check_line "$scratch/perf.out" '^  path       am over [a-z0-9_,]+$'
+    check_line "$scratch/perf.out" '^  latency    p50 [0-9.]+ us, p99 [0-9.]+ us, best [0-9.]+ us$'
+    check_line "$scratch/perf.out" '^  rate       [0-9.]+ GB/s$'
+    check_line "$scratch/perf.out" '^  CPU        [0-9.]+ s/GB \(active side [0-9.]+, passive side [0-9.]+\)$'
+    check_line "$scratch/perf.out" '^  data       of the first and the last transfer is right$'
+}
+
+check_usage() {
+    perf "$@"
+    check_status 2
+    check_line "$scratch/perf.err" '^usage: baton perf'
+    check [ ! -s "$scratch/perf.out" ]
+}
+
+case_refuses_wrong_arguments() {
+    check_usage --size 1TB
+    check_usage --size
+    check_usage --count 0
+    check_usage --link ib
+    check_usage --path dma
+    check_usage --op move
+    check_usage --live 10 --idle 1
+    check_usage --peers 3
+    check_usage nonsense
+    perf --role nobody
+    check_status 2
+    perf --help
+    check_status 0
+    check_line "$scratch/perf.out" '^usage: baton perf'
+}
+
+case_says_what_is_not_in_this_version() {
+    perf --path rma
+    check_error ERR_NOT_SUPPORTED 'not in this version'
+    perf --path map
+    check_error ERR_NOT_SUPPORTED 'not in this version'
+    perf --device cuda --json
+    check_error ERR_NOT_BUILT_IN 'not in this version'
+    check_last "$scratch/perf.out" '\{"type":"perf_error","status":"ERR_NOT_BUILT_IN","text":"[^"]+"\}'
+    perf --size 1023GiB --count 1
+    check_error ERR_OUT_OF_MEMORY 'memory of this machine'
+}
+
+case_says_that_the_environment_wants_another_link() {
+    export UCX_TLS=tcp
+    perf --json --link shm --size 4096 --count 5
+    check_transfer read 4096 5 1 1 '(posix|sysv)'
+    check_line "$scratch/perf.err" '^baton perf: --link shm means UCX_TLS=posix,sysv,self; UCX_TLS=tcp of the environment'
+    perf --json --size 4096 --count 5
+    check_transfer read 4096 5 1 1 tcp
+    check [ ! -s "$scratch/perf.err" ]
+}
+
+check_handoff() {
+    check_json perf_handoff "\"size_bytes\":$1,\"count\":$2,\"path\":\"am\",\"transport\":\"[a-z0-9_,]+\",$latency,\
+\"baseline\":\"baton_worker_ping\",\"baseline_p50_us\":$real,\"baseline_p99_us\":$real,\"baseline_best_us\":$real,\
+\"ratio_p50\":$real,\"ratio_p99\":$real,\"ratio_best\":$real,\"data_checked\":true,$setting"
+}
+
+case_hands_over_with_a_server_of_its_own() {
+    local progress
+    for progress in thread application; do
+        perf --handoff --json --size 4KiB --count 25 --warmup 3 --progress "$progress"
+        check_handoff 4096 25
+    done
+    perf --handoff --size 3 --count 5 --link tcp
+    check_status 0
+    check_line "$scratch/perf.out" '^hand-off of 3 B, 5 times, .*; path am over tcp$'
+    check_line "$scratch/perf.out" '^  ratio +[0-9.]+ +[0-9.]+ +[0-9.]+$'
+}
+
+case_hands_over_with_a_given_server() {
+    start_nats
+    perf --handoff --json --nats "$url" --size 100000 --count 12
+    check_handoff 100000 12
+    perf --handoff --nats nats://127.0.0.1:9 --count 1
+    check_error ERR_NATS_DISCONNECTED
+}
+
+case_says_that_there_is_no_server_to_start() {
+    if [[ -x /usr/sbin/nats-server || -x /usr/local/bin/nats-server ]]; then
+        printf 'nats-server is where it is always looked for: nothing to see\n'
+        return
+    fi
+    PATH=/nowhere perf --handoff --count 1
+    check_error ERR_NATS 'no nats-server'
+}
+
+case_rests_with_peers() {
+    local progress
+    for progress in thread application; do
+        perf --idle 1 --peers 3 --json --progress "$progress"
+        check_json perf_idle "\"peers\":3,\"peers_live\":3,\"seconds\":$real,\"cpu_percent\":$real,\"wakeups_per_s\":$real,\
+\"switches_per_s\":$real,$setting"
+    done
+    perf --idle 1 --peers 0 --link tcp
+    check_status 0
+    check_line "$scratch/perf.out" '^idle for 1\.[0-9] s with 0 peers'
+}
+
+case_counts_what_live_operations_cost() {
+    local progress
+    for progress in thread application; do
+        perf --live 1500 --json --progress "$progress"
+        check_json perf_live "\"operations\":1500,\"heap_bytes\":$real,\"resident_bytes\":$real,\"create_ns\":$real,\
+\"metadata_ns\":$real,\"cancel_destroy_ns\":$real,$setting"
+        check [ "$(grep -o '"operations":[0-9]*' "$scratch/perf.out" | tr '\n' ' ')" = \
+            '"operations":100 "operations":1000 "operations":1500 ' ]
+    done
+    perf --live 3
+    check_status 0
+    check_last "$scratch/perf.out" ' +3 +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+'
+}
+
+# The process that perf has started, in $peer: of several the last.
+find_peer() {
+    peer=$(pgrep -P "$1" -f -- '--role' | tail -n 1)
+    [[ -n $peer ]]
+}
+
+has_descriptors() {
+    (($(find "/proc/$1/fd" 2>/dev/null | wc -l) > 12))
+}
+
+# start_long NAME [argument...]: a run that does not end by itself, in the middle of its work: $run and $peer.
+start_long() {
+    start_perf "$@"
+    run=$pid
+    until_true 20 find_peer "$run" || fail "it starts no peer"
+    until_true 20 has_descriptors "$run" || fail "it opens no connector"
+    sleep 0.5
+}
+
+check_ends_with() {
+    wait_for "$run" 10
+    check_error "$@"
+    check_nothing_is_left
+}
+
+case_ends_when_its_peer_is_killed() {
+    local link
+    for link in shm tcp; do
+        start_long perf --link "$link" --size 1MiB --count 10000000
+        kill -KILL "$peer"
+        check_ends_with '(ERR_PEER_LOST|ERR_TRANSPORT|ERR_UNREACHABLE)'
+    done
+    start_long perf --handoff --count 10000000
+    kill -KILL "$peer"
+    check_ends_with 'ERR_[A-Z_]+'
+    start_long perf --idle 600 --peers 2
+    kill -KILL "$peer"
+    check_ends_with ERR_PEER_LOST
+}
+
+case_ends_by_ctrl_c() {
+    local signal
+    for signal in INT TERM; do
+        start_long perf --size 1MiB --count 10000000
+        kill "-$signal" "$run"
+        check_ends_with ERR_CANCELLED 'interrupted'
+    done
+    start_long perf --handoff --count 10000000
+    kill -INT "$run"
+    check_ends_with ERR_CANCELLED
+    start_long perf --idle 600 --peers 2
+    kill -INT "$run"
+    check_ends_with ERR_CANCELLED
+    start_perf perf --live 1000000
+    run=$pid
+    sleep 0.5
+    kill -INT "$run"
+    check_ends_with ERR_CANCELLED
+}
+
+case_leaves_nobody_when_it_is_killed() {
+    start_long perf --size 1MiB --count 10000000
+    kill -KILL "$run"
+    check_nothing_is_left
+    start_long perf --handoff --count 10000000
+    kill -KILL "$run"
+    check_nothing_is_left
+}
+
+# start_server: serves at $address, port $port.
+start_server() {
+    start_perf server --serve 127.0.0.1:0 "$@"
+    server=$pid
+    until_true 20 has_line "$scratch/server.out" '127\.0\.0\.1:[0-9]+' || fail "it does not serve"
+    address=$(grep -o '127\.0\.0\.1:[0-9]*' "$scratch/server.out" | head -n 1)
+    port=${address##*:}
+}
+
+# client [argument...]: as perf, but the server goes on.
+client() {
+    start_perf perf --connect "$address" "$@"
+    wait_for "$pid" 60
+}
+
+stop_server() {
+    check is_running "$server"
+    kill -INT "$server"
+    wait_for "$server" 10
+    check_status 0
+    check_nothing_is_left
+}
+
+case_serves_one_after_another() {
+    start_server
+    client --json --size 64KiB --count 20 --op write --link tcp
+    check_transfer write 65536 20 1 1 tcp
+    client --json --size 64KiB --count 20 --depth 2 --progress application
+    check_transfer read 65536 20 2 1 '[a-z0-9_,]+'
+    stop_server
+    check_line "$scratch/server.out" '^baton perf serves at 127\.0\.0\.1:[0-9]+; Ctrl-C ends it$'
+    start_server --json
+    check_last "$scratch/server.out" '\{"type":"perf_serve","address":"127\.0\.0\.1:[0-9]+"\}'
+    stop_server
+}
+
+# say_to_server: standard input goes there as it is; what comes back is thrown away. Ends when the server hangs up.
+say_to_server() {
+    timeout 30 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1"; cat >&3; cat <&3 >/dev/null' bash "$port" || true
+}
+
+has_turned_down() {
+    (($(grep -c 'the session is over, by an error' "$scratch/server.err") >= $1))
+}
+
+case_ends_the_session_of_whoever_talks_nonsense() {
+    start_server
+    printf 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' | say_to_server
+    until_true 20 has_turned_down 1 || fail "still there"
+    check_line "$scratch/server.err" '^baton perf: ERR_MALFORMED: '
+    head -c 100000 /dev/urandom | say_to_server
+    until_true 20 has_turned_down 2 || fail "still there"
+    printf '\x01\0\0\0\x0c\0\0\0baton perf 9' | say_to_server
+    until_true 20 has_turned_down 3 || fail "still there"
+    check_line "$scratch/server.err" '^baton perf: ERR_VERSION: '
+    printf '\x01\0\0\0\x0c\0\0\0baton perf 1\x02\0\0\0\x06\0\0\0--help' | say_to_server
+    until_true 20 has_turned_down 4 || fail "still there"
+    printf '\x01\0\0\0\x0c\0\0\0baton perf 1\x02\0\0\0\x19\0\0\0--handoff --nats nats://x' | say_to_server
+    until_true 20 has_turned_down 5 || fail "still there"
+    check_line "$scratch/server.err" '^baton perf: ERR_NOT_SUPPORTED: '
+    printf '\x01\0\0\0\xff\xff\xff\xff' | say_to_server
+    until_true 20 has_turned_down 6 || fail "still there"
+    : | say_to_server
+    client --json --size 4096 --count 5
+    check_transfer read 4096 5 1 1 '[a-z0-9_,]+'
+    stop_server
+}
+
+# Whoever says nothing at all has his place for ten seconds, and others are told.
+case_turns_away_who_comes_second() {
+    start_server
+    exec 3<>"/dev/tcp/127.0.0.1/$port"
+    until_true 10 has_line "$scratch/server.err" 'a session for' || fail "nobody is served"
+    client --size 4096 --count 5
+    check_error ERR_BUSY
+    exec 3>&-
+    until_true 20 has_turned_down 1 || fail "still there"
+    client --json --size 4096 --count 5
+    check_transfer read 4096 5 1 1 '[a-z0-9_,]+'
+    stop_server
+}
+
+case_serves_on_when_a_client_is_killed() {
+    start_server
+    start_perf perf --connect "$address" --size 1MiB --count 10000000
+    until_true 20 has_line "$scratch/server.err" 'a session for' || fail "nobody is served"
+    sleep 1
+    kill -KILL "$pid"
+    until_true 20 has_turned_down 1 || fail "still there"
+    client --json --size 4096 --count 5
+    check_transfer read 4096 5 1 1 '[a-z0-9_,]+'
+    stop_server
+}
+
+case_ends_when_the_server_is_killed() {
+    start_server
+    start_perf perf --connect "$address" --size 1MiB --count 10000000
+    run=$pid
+    until_true 20 has_line "$scratch/server.err" 'a session for' || fail "nobody is served"
+    sleep 1
+    kill -KILL "$server"
+    check_ends_with '(ERR_PEER_LOST|ERR_TRANSPORT|ERR_UNREACHABLE)'
+}
+
+case_says_that_nobody_serves() {
+    start_server
+    stop_server
+    perf --connect "$address"
+    check_error ERR_UNREACHABLE 'does baton perf --serve run there'
+    perf --connect nonsense
+    check_error ERR_INVALID_ARGUMENT
+    perf --connect 'no.such.host.invalid:1'
+    check_error ERR_UNREACHABLE
+    perf --serve 192.0.2.1:1
+    check_error ERR_SYSTEM
+}
+
+# Somebody listens and never answers.
+case_does_not_wait_for_ever_for_a_server() {
+    start_server
+    kill -STOP "$server"
+    client --count 5
+    check_error ERR_TIMED_OUT
+    kill -CONT "$server"
+    stop_server
+}
+
+test_main "$@"
