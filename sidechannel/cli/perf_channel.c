@@ -263,7 +263,7 @@ baton_status perf_channel_receive(perf_channel *channel, uint32_t timeout_ms, pe
 
 baton_status perf_channel_expect(perf_channel *channel, perf_frame type, uint32_t timeout_ms)
 {
-    perf_frame came;
+    perf_frame came = PERF_FRAME_ERROR;
     baton_status status = perf_channel_receive(channel, timeout_ms, &came);
     if (status == BATON_OK && came != type) {
         return perf_fail(BATON_ERR_MALFORMED, "the other side said %d where %d was due", (int)came,
@@ -288,7 +288,7 @@ baton_status perf_channel_greet(perf_channel *channel, uint32_t timeout_ms)
 
 baton_status perf_channel_check(perf_channel *channel)
 {
-    perf_frame type;
+    perf_frame type = PERF_FRAME_ERROR;
     if (perf_check_interrupt() != BATON_OK) {
         return BATON_ERR_CANCELLED;
     }

@@ -54,7 +54,7 @@ int perf_peer_main(const char *role)
 {
     char line[1024];
     perf_channel channel;
-    perf_options options;
+    perf_options options = {0};
     bool is_session = strcmp(role, "session") == 0;
     if (!is_session && strcmp(role, "peer") != 0) {
         (void)fprintf(stderr, "baton perf: there is no role \"%s\"\n", role);

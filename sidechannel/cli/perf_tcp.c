@@ -33,17 +33,23 @@ static bool split(const char *where, char host[HOST_MAX], const char **port_out)
     return true;
 }
 
-static baton_status resolve(const char *where, int flags, struct addrinfo **list_out)
+/* NULL: a failure is recorded. */
+static struct addrinfo *resolve(const char *where, int flags)
 {
     char host[HOST_MAX];
     const char *port = NULL;
+    struct addrinfo *list = NULL;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
     if (!split(where, host, &port)) {
-        return perf_fail(BATON_ERR_INVALID_ARGUMENT, "\"%.200s\" is not HOST:PORT", where);
+        (void)perf_fail(BATON_ERR_INVALID_ARGUMENT, "\"%.200s\" is not HOST:PORT", where);
+        return NULL;
     }
-    int code = getaddrinfo(host, port, &hints, list_out);
-    return code == 0 ? BATON_OK
-                     : perf_fail(BATON_ERR_UNREACHABLE, "%s: %s", where, gai_strerror(code));
+    int code = getaddrinfo(host, port, &hints, &list);
+    if (code != 0) {
+        (void)perf_fail(BATON_ERR_UNREACHABLE, "%s: %s", where, gai_strerror(code));
+        return NULL;
+    }
+    return list;
 }
 
 static void send_at_once(int fd)
@@ -88,18 +94,17 @@ static int try_address(const struct addrinfo *address, uint64_t deadline_ns, int
 
 baton_status perf_tcp_connect(const char *where, uint32_t timeout_ms, int *socket_out)
 {
-    struct addrinfo *list = NULL;
+    struct addrinfo *list = resolve(where, 0);
     uint64_t deadline = perf_now_ns() + (uint64_t)timeout_ms * 1000000U;
     int error = EADDRNOTAVAIL;
-    baton_status status = resolve(where, 0, &list);
-    if (status != BATON_OK) {
-        return status;
+    if (list == NULL) {
+        return perf_failure_status();
     }
     for (const struct addrinfo *at = list; at != NULL && error != 0; at = at->ai_next) {
         error = try_address(at, deadline, socket_out);
     }
     freeaddrinfo(list);
-    status = perf_check_interrupt();
+    baton_status status = perf_check_interrupt();
     if (status == BATON_OK && error != 0) {
         status = perf_fail(BATON_ERR_UNREACHABLE, "%s: %s; does baton perf --serve run there?",
                            where, strerror(error));
@@ -129,13 +134,12 @@ static void print_address(const struct sockaddr_storage *address, socklen_t leng
 
 baton_status perf_tcp_listen(const char *where, int *socket_out, char *name, size_t size)
 {
-    struct addrinfo *list = NULL;
-    struct sockaddr_storage address;
+    struct addrinfo *list = resolve(where, AI_PASSIVE);
+    struct sockaddr_storage address = {0};
     socklen_t length = sizeof(address);
     int on = 1;
-    baton_status status = resolve(where, AI_PASSIVE, &list);
-    if (status != BATON_OK) {
-        return status;
+    if (list == NULL) {
+        return perf_failure_status();
     }
     int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool listens = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
@@ -143,7 +147,7 @@ baton_status perf_tcp_listen(const char *where, int *socket_out, char *name, siz
                    getsockname(fd, (struct sockaddr *)&address, &length) == 0;
     freeaddrinfo(list);
     if (!listens) {
-        status = perf_fail_errno(where);
+        baton_status status = perf_fail_errno(where);
         if (fd >= 0) {
             (void)close(fd);
         }
@@ -156,7 +160,7 @@ baton_status perf_tcp_listen(const char *where, int *socket_out, char *name, siz
 
 void perf_tcp_peer_name(int socket, char *name, size_t size)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t length = sizeof(address);
     if (getpeername(socket, (struct sockaddr *)&address, &length) == 0) {
         send_at_once(socket);

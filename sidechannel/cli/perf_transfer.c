@@ -4,6 +4,7 @@
 #include "perf_buffers.h"
 #include "perf_failure.h"
 #include "perf_meter.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,11 +84,17 @@ static baton_status fail_transfer(active *self, uint64_t index, baton_status sta
     return perf_fail(status, "%s: %s", what, words);
 }
 
+static flight *flight_of(const active *self, uint64_t index)
+{
+    assert(self->options->depth > 0);
+    return &self->flights[index % self->options->depth];
+}
+
 static baton_status begin_one(active *self, uint64_t index, uint64_t place, bool is_timed)
 {
     baton_operation_options settings = BATON_OPERATION_OPTIONS_INIT;
     uint64_t slot = perf_transfer_slot(self->options, index, is_timed);
-    flight *flying = &self->flights[index % self->options->depth];
+    flight *flying = flight_of(self, index);
     settings.deadline_ms = (uint32_t)self->options->timeout_s * 1000;
     flying->begin_ns = perf_now_ns();
     baton_status status =
@@ -100,7 +107,7 @@ static baton_status begin_one(active *self, uint64_t index, uint64_t place, bool
 /* Waits in slices, so that a signal and the end of the other side are seen at once. */
 static baton_status wait_for(active *self, uint64_t index)
 {
-    const flight *flying = &self->flights[index % self->options->depth];
+    const flight *flying = flight_of(self, index);
     for (;;) {
         baton_status status = baton_operation_wait(flying->operation, PERF_SLICE_MS);
         if (status != BATON_ERR_TIMED_OUT) {
@@ -115,7 +122,7 @@ static baton_status wait_for(active *self, uint64_t index)
 
 static baton_status end_one(active *self, uint64_t index, bool is_timed)
 {
-    flight *flying = &self->flights[index % self->options->depth];
+    flight *flying = flight_of(self, index);
     baton_status status = wait_for(self, index);
     if (status != BATON_OK) {
         return status;

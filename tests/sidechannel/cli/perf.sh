@@ -42,8 +42,12 @@ nothing_is_left() {
     [[ -z $(marked) ]]
 }
 
+# Also what a sanitizer has to say of any of them.
 check_nothing_is_left() {
     until_true 5 nothing_is_left || fail "processes are left: $(marked)"
+    if grep -Eh 'Sanitizer|runtime error:' "$scratch"/*.err; then
+        fail "a sanitizer has found something"
+    fi
 }
 
 # check_error STATUS_NAME [WORDS]: it failed, and says why.
