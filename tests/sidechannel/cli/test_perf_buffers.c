@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* perf_buffers: segments, and data that is told apart from any other. */
+#include "perf_buffers.h"
+
+#include "perf_failure.h"
+#include <criterion/criterion.h>
+#include <string.h>
+
+enum { SIZE = 10001, SEGMENTS = 4, SLOTS = 3 };
+
+static perf_buffers *make(void)
+{
+    perf_buffers *buffers = NULL;
+    cr_assert_eq(perf_buffers_create(SIZE, SEGMENTS, SLOTS, &buffers), BATON_OK, "%s",
+                 perf_failure_text());
+    perf_buffers_fill(buffers);
+    return buffers;
+}
+
+static unsigned char *memory_of(const perf_buffers *buffers, uint64_t slot)
+{
+    return baton_descriptor_pointer(perf_buffers_slot(buffers, slot)[0]);
+}
+
+static void is_wrong(const perf_buffers *buffers, uint64_t slot)
+{
+    cr_expect_eq(perf_buffers_check(buffers, slot, "first"), BATON_ERR_CHECKSUM);
+}
+
+Test(perf_buffers, segments_cover_a_slot)
+{
+    perf_buffers *buffers = make();
+    cr_assert_eq(perf_buffers_segments(buffers), SEGMENTS);
+    for (uint64_t slot = 0; slot < SLOTS; slot++) {
+        unsigned char *at = memory_of(buffers, slot);
+        size_t total = 0;
+        for (size_t i = 0; i < SEGMENTS; i++) {
+            const baton_descriptor *segment = perf_buffers_slot(buffers, slot)[i];
+            cr_expect_eq(baton_descriptor_pointer(segment), at + total);
+            total += baton_descriptor_size(segment);
+        }
+        cr_expect_eq(total, SIZE);
+    }
+    perf_buffers_destroy(buffers);
+    perf_buffers_destroy(NULL);
+}
+
+Test(perf_buffers, what_was_filled_is_right_and_what_was_spoiled_is_not)
+{
+    perf_buffers *buffers = make();
+    for (uint64_t slot = 0; slot < SLOTS; slot++) {
+        cr_expect_eq(perf_buffers_check(buffers, slot, "first"), BATON_OK);
+    }
+    perf_buffers_spoil(buffers);
+    for (uint64_t slot = 0; slot < SLOTS; slot++) {
+        is_wrong(buffers, slot);
+    }
+    cr_expect_eq(perf_failure_status(), BATON_ERR_CHECKSUM);
+    cr_expect_str_eq(perf_failure_text(), "the data of the first transfer is wrong from byte 0 on");
+    perf_buffers_destroy(buffers);
+}
+
+Test(perf_buffers, every_byte_counts)
+{
+    perf_buffers *buffers = make();
+    static const size_t places[] = {0, 1, 2500, 9999, SIZE - 1};
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        memory_of(buffers, 1)[places[i]] ^= 1;
+        is_wrong(buffers, 1);
+        memory_of(buffers, 1)[places[i]] ^= 1;
+        cr_expect_eq(perf_buffers_check(buffers, 1, "first"), BATON_OK);
+    }
+    perf_buffers_destroy(buffers);
+}
+
+Test(perf_buffers, data_of_another_slot_or_place_is_wrong)
+{
+    perf_buffers *buffers = make();
+    memcpy(memory_of(buffers, 0), memory_of(buffers, 1), SIZE);
+    is_wrong(buffers, 0);
+    perf_buffers_fill(buffers);
+    memmove(memory_of(buffers, 2), memory_of(buffers, 2) + 8, SIZE - 8);
+    is_wrong(buffers, 2);
+    perf_buffers_destroy(buffers);
+}
+
+Test(perf_buffers, more_than_half_of_the_machine_is_refused)
+{
+    perf_buffers *buffers = NULL;
+    cr_expect_eq(perf_buffers_create(UINT64_C(1) << 50, 1, 3, &buffers), BATON_ERR_OUT_OF_MEMORY);
+    cr_expect_null(buffers);
+}
