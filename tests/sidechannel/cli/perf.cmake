@@ -1,4 +1,4 @@
-# Tests of `baton perf`: its parts alone, and a script that runs it as people do, each case a test of its own.
+# Tests of `baton perf`: its parts alone, and scripts that run it as people do, each case a test of its own.
 set(baton_cli_dir "${PROJECT_SOURCE_DIR}/sidechannel/cli")
 
 # The program's own sources are not in the library.
@@ -9,11 +9,13 @@ foreach(name IN ITEMS test_perf_buffers test_perf_size test_perf_statistics test
 endforeach()
 
 if(BATON_CLI)
-  set(script "${CMAKE_CURRENT_LIST_DIR}/perf.sh")
-  file(STRINGS "${script}" cases REGEX "^case_[a-z0-9_]+\\(\\)")
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${script}")
-  foreach(case IN LISTS cases)
-    string(REGEX REPLACE "^case_([a-z0-9_]+).*" "\\1" case "${case}")
-    baton_add_script_test(cli_perf_${case} ucx nats COMMAND "${script}" ${case})
+  foreach(name IN ITEMS perf perf_serve)
+    set(script "${CMAKE_CURRENT_LIST_DIR}/${name}.sh")
+    file(STRINGS "${script}" cases REGEX "^case_[a-z0-9_]+\\(\\)")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${script}")
+    foreach(case IN LISTS cases)
+      string(REGEX REPLACE "^case_([a-z0-9_]+).*" "\\1" case "${case}")
+      baton_add_script_test(cli_${name}_${case} ucx nats COMMAND "${script}" ${case})
+    endforeach()
   endforeach()
 endif()

@@ -1,76 +1,10 @@
 #!/usr/bin/env bash
-# baton perf, as people run it. No case judges speed.
+# baton perf with processes of its own, as people run it. No case judges speed.
 #
 #   perf.sh [CASE...]
 set -euo pipefail
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tests/samples/support.sh
-source "$here/../../samples/support.sh"
-baton=$BATON_BUILD_DIR/bin/baton
-unset UCX_TLS
-
-real='[0-9]+\.[0-9]{3}'
-latency="\"p50_us\":$real,\"p99_us\":$real,\"best_us\":$real"
-setting='"link":"(any|shm|tcp)","ucx_tls":("[a-z,]+"|null),"progress":"(thread|application)","baton":"[0-9.]+","ucx":"[0-9.]+"'
-
-# perf [argument...]: to its end; its output is in perf.out and perf.err, and its status in $status.
-perf() {
-    start_perf perf "$@"
-    wait_for "$pid" 90
-    check_nothing_is_left
-}
-
-# start_perf NAME [argument...]: what it starts has the mark of this case in its environment.
-start_perf() {
-    local name=$1
-    shift
-    start "$name" env BATON_TEST_MARK="$scratch" "$baton" perf "$@"
-}
-
-# Process ids of this case's programs.
-marked() {
-    local file
-    for file in /proc/[0-9]*/environ; do
-        if grep -qzsF "BATON_TEST_MARK=$scratch" "$file"; then
-            file=${file%/environ}
-            printf '%s\n' "${file##*/}"
-        fi
-    done
-}
-
-nothing_is_left() {
-    [[ -z $(marked) ]]
-}
-
-# Also what a sanitizer has to say of any of them.
-check_nothing_is_left() {
-    until_true 5 nothing_is_left || fail "processes are left: $(marked)"
-    if grep -Eh 'Sanitizer|runtime error:' "$scratch"/*.err; then
-        fail "a sanitizer has found something"
-    fi
-}
-
-# check_error STATUS_NAME [WORDS]: it failed, and says why.
-check_error() {
-    check_status 1
-    check_line "$scratch/perf.err" "^baton perf: $1: .*${2:-}"
-}
-
-# check_json TYPE FIELDS: the last line of the output is this object and nothing else, with its fields in order.
-check_json() {
-    check_status 0
-    check_last "$scratch/perf.out" "\\{\"type\":\"$1\",$2\\}"
-    if type jq >/dev/null 2>&1; then
-        check jq -e . "$scratch/perf.out" >/dev/null
-    fi
-}
-
-# check_transfer OP SIZE COUNT DEPTH SEGMENTS TRANSPORT
-check_transfer() {
-    check_json perf "\"op\":\"$1\",\"size_bytes\":$2,\"count\":$3,\"depth\":$4,\"segments\":$5,\"warmup\":[0-9]+,\"path\":\"am\",\
-\"transport\":\"$6\",$latency,\"gb_per_s\":$real,\"cpu_s_per_gb\":$real,\"active_cpu_s_per_gb\":$real,\
-\"passive_cpu_s_per_gb\":$real,\"data_checked\":true,$setting"
-}
+# shellcheck source=tests/sidechannel/cli/perf_support.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/perf_support.sh"
 
 case_moves_in_both_directions_over_every_link() {
     local op
@@ -185,13 +119,11 @@ case_hands_over_with_a_given_server() {
     check_error ERR_NATS_DISCONNECTED
 }
 
-case_says_that_there_is_no_server_to_start() {
-    if [[ -x /usr/sbin/nats-server || -x /usr/local/bin/nats-server ]]; then
-        printf 'nats-server is where it is always looked for: nothing to see\n'
-        return
-    fi
-    PATH=/nowhere perf --handoff --count 1
-    check_error ERR_NATS 'no nats-server'
+case_says_that_its_server_does_not_start() {
+    printf '#!/bin/sh\necho "no port for you" >&2\nexit 1\n' >"$scratch/nats-server"
+    chmod +x "$scratch/nats-server"
+    PATH=$scratch:$PATH perf --handoff --count 1
+    check_error ERR_NATS 'does not start: no port for you'
 }
 
 case_rests_with_peers() {
@@ -239,12 +171,6 @@ start_long() {
     sleep 0.5
 }
 
-check_ends_with() {
-    wait_for "$run" 10
-    check_error "$@"
-    check_nothing_is_left
-}
-
 case_ends_when_its_peer_is_killed() {
     local link
     for link in shm tcp; do
@@ -287,133 +213,6 @@ case_leaves_nobody_when_it_is_killed() {
     start_long perf --handoff --count 10000000
     kill -KILL "$run"
     check_nothing_is_left
-}
-
-# start_server: serves at $address, port $port.
-start_server() {
-    start_perf server --serve 127.0.0.1:0 "$@"
-    server=$pid
-    until_true 20 has_line "$scratch/server.out" '127\.0\.0\.1:[0-9]+' || fail "it does not serve"
-    address=$(grep -o '127\.0\.0\.1:[0-9]*' "$scratch/server.out" | head -n 1)
-    port=${address##*:}
-}
-
-# client [argument...]: as perf, but the server goes on.
-client() {
-    start_perf perf --connect "$address" "$@"
-    wait_for "$pid" 60
-}
-
-stop_server() {
-    check is_running "$server"
-    kill -INT "$server"
-    wait_for "$server" 10
-    check_status 0
-    check_nothing_is_left
-}
-
-case_serves_one_after_another() {
-    start_server
-    client --json --size 64KiB --count 20 --op write --link tcp
-    check_transfer write 65536 20 1 1 tcp
-    client --json --size 64KiB --count 20 --depth 2 --progress application
-    check_transfer read 65536 20 2 1 '[a-z0-9_,]+'
-    stop_server
-    check_line "$scratch/server.out" '^baton perf serves at 127\.0\.0\.1:[0-9]+; Ctrl-C ends it$'
-    start_server --json
-    check_last "$scratch/server.out" '\{"type":"perf_serve","address":"127\.0\.0\.1:[0-9]+"\}'
-    stop_server
-}
-
-# say_to_server: standard input goes there as it is; what comes back is thrown away. Ends when the server hangs up.
-say_to_server() {
-    timeout 30 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1"; cat >&3; cat <&3 >/dev/null' bash "$port" || true
-}
-
-has_turned_down() {
-    (($(grep -c 'the session is over, by an error' "$scratch/server.err") >= $1))
-}
-
-case_ends_the_session_of_whoever_talks_nonsense() {
-    start_server
-    printf 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' | say_to_server
-    until_true 20 has_turned_down 1 || fail "still there"
-    check_line "$scratch/server.err" '^baton perf: ERR_MALFORMED: '
-    head -c 100000 /dev/urandom | say_to_server
-    until_true 20 has_turned_down 2 || fail "still there"
-    printf '\x01\0\0\0\x0c\0\0\0baton perf 9' | say_to_server
-    until_true 20 has_turned_down 3 || fail "still there"
-    check_line "$scratch/server.err" '^baton perf: ERR_VERSION: '
-    printf '\x01\0\0\0\x0c\0\0\0baton perf 1\x02\0\0\0\x06\0\0\0--help' | say_to_server
-    until_true 20 has_turned_down 4 || fail "still there"
-    printf '\x01\0\0\0\x0c\0\0\0baton perf 1\x02\0\0\0\x19\0\0\0--handoff --nats nats://x' | say_to_server
-    until_true 20 has_turned_down 5 || fail "still there"
-    check_line "$scratch/server.err" '^baton perf: ERR_NOT_SUPPORTED: '
-    printf '\x01\0\0\0\xff\xff\xff\xff' | say_to_server
-    until_true 20 has_turned_down 6 || fail "still there"
-    : | say_to_server
-    client --json --size 4096 --count 5
-    check_transfer read 4096 5 1 1 '[a-z0-9_,]+'
-    stop_server
-}
-
-# Whoever says nothing at all has his place for ten seconds, and others are told.
-case_turns_away_who_comes_second() {
-    start_server
-    exec 3<>"/dev/tcp/127.0.0.1/$port"
-    until_true 10 has_line "$scratch/server.err" 'a session for' || fail "nobody is served"
-    client --size 4096 --count 5
-    check_error ERR_BUSY
-    exec 3>&-
-    until_true 20 has_turned_down 1 || fail "still there"
-    client --json --size 4096 --count 5
-    check_transfer read 4096 5 1 1 '[a-z0-9_,]+'
-    stop_server
-}
-
-case_serves_on_when_a_client_is_killed() {
-    start_server
-    start_perf perf --connect "$address" --size 1MiB --count 10000000
-    until_true 20 has_line "$scratch/server.err" 'a session for' || fail "nobody is served"
-    sleep 1
-    kill -KILL "$pid"
-    until_true 20 has_turned_down 1 || fail "still there"
-    client --json --size 4096 --count 5
-    check_transfer read 4096 5 1 1 '[a-z0-9_,]+'
-    stop_server
-}
-
-case_ends_when_the_server_is_killed() {
-    start_server
-    start_perf perf --connect "$address" --size 1MiB --count 10000000
-    run=$pid
-    until_true 20 has_line "$scratch/server.err" 'a session for' || fail "nobody is served"
-    sleep 1
-    kill -KILL "$server"
-    check_ends_with '(ERR_PEER_LOST|ERR_TRANSPORT|ERR_UNREACHABLE)'
-}
-
-case_says_that_nobody_serves() {
-    start_server
-    stop_server
-    perf --connect "$address"
-    check_error ERR_UNREACHABLE 'does baton perf --serve run there'
-    perf --connect nonsense
-    check_error ERR_INVALID_ARGUMENT
-    perf --connect 'no.such.host.invalid:1'
-    check_error ERR_UNREACHABLE
-    perf --serve 192.0.2.1:1
-    check_error ERR_SYSTEM
-}
-
-# Somebody listens and never answers.
-case_does_not_wait_for_ever_for_a_server() {
-    start_server
-    kill -STOP "$server"
-    client --count 5
-    check_error ERR_TIMED_OUT
-    kill -CONT "$server"
-    stop_server
 }
 
 test_main "$@"
