@@ -12,6 +12,7 @@
 #include <baton/loop.h>
 #include <baton/metadata.h>
 #include <baton/operation.h>
+#include <baton/pool.h>
 #include <baton/status.h>
 #include <baton/version.h>
 

@@ -230,6 +230,8 @@ static bool payload_fits(const baton__frame *frame, const baton__payload *payloa
         return !payload->announced && payload->size != 0 && payload->size <= BATON__BLOCK_MAX;
     case BATON__FRAME_RESET:
         return !payload->announced && payload->size <= BATON__BLOCK_MAX;
+    case BATON__FRAME_KEYS:
+        return !payload->announced && payload->size <= BATON__KEYS_MAX;
     case BATON__FRAME_ACK:
     case BATON__FRAME_NACK:
         return !payload->announced && payload->size <= BATON_RESULT_MAX;
@@ -253,6 +255,8 @@ static void route(baton_connector *connector, const baton__frame *frame, const b
     case BATON__FRAME_NACK:
     case BATON__FRAME_FAIL:
     case BATON__FRAME_RENEW:
+    case BATON__FRAME_MAP:
+    case BATON__FRAME_RELEASE:
         baton__passive_frame(connector, frame, payload);
         break;
     case BATON__FRAME_RESET:
