@@ -172,6 +172,35 @@ Test(inbox, a_reset_with_the_block_of_somebody_else_is_refused)
     end_acked();
 }
 
+static void renew_origin(void)
+{
+    baton__loop_enter(connectors[ORIGIN]->loop);
+    baton__renewal_begin(connectors[ORIGIN], "a test");
+    baton__loop_leave(connectors[ORIGIN]->loop);
+}
+
+/* Another process has died in the middle of a message to the new worker already, and no operation is left that waits. */
+Test(inbox, a_doubt_waits_for_the_end_of_the_last_renewal)
+{
+    begin_acked();
+    end_acked();
+    renew_origin();
+    pair_pump();
+    fake_block(fake_address(ORIGIN));
+    baton__loop_enter(connectors[ORIGIN]->loop);
+    baton__inbox_suspect(connectors[ORIGIN]);
+    baton__loop_leave(connectors[ORIGIN]->loop);
+    cr_assert_eq(fake_loopbacks(), 0);
+    pair_advance_ms(RETIRED_MS);
+    for (int i = 0; i < 3; i++) {
+        pair_advance_ms(BLOCKED_MS);
+    }
+    cr_assert_eq(fake_loopbacks(), 1);
+    cr_assert_eq(pair_stats(ORIGIN).workers_renewed, 2);
+    begin_acked();
+    end_acked();
+}
+
 /* The old worker stays, and with it what does not need the queue. */
 Test(inbox, without_a_new_worker_nothing_changes)
 {
