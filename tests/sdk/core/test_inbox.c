@@ -179,6 +179,22 @@ static void renew_origin(void)
     baton__loop_leave(connectors[ORIGIN]->loop);
 }
 
+/* It has not heard of the new worker, nor closed its side. */
+Test(inbox, who_does_not_run_has_its_lease_to_come_back)
+{
+    pair_begin(&h, true, 1, SMALL, BATON_COMPLETION_ACK, 10000);
+    pair_pump();
+    renew_origin();
+    for (int i = 0; i < 12; i++) {
+        while (baton_connector_progress(connectors[ORIGIN]) != 0) {
+        }
+        fake_clock_advance_ms(BLOCKED_MS);
+    }
+    pair_pump();
+    cr_assert_not(baton_operation_is_over(h.passive));
+    end_acked();
+}
+
 /* Another process has died in the middle of a message to the new worker already, and no operation is left that waits. */
 Test(inbox, a_doubt_waits_for_the_end_of_the_last_renewal)
 {
