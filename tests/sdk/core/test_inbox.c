@@ -172,6 +172,24 @@ Test(inbox, a_reset_with_the_block_of_somebody_else_is_refused)
     end_acked();
 }
 
+/* Places for sessions that there were not are no sessions. */
+Test(inbox, no_session_is_known_by_nobody)
+{
+    begin_acked();
+    baton__peer *peer = baton__peer_find(connectors[CONSUMER], &connectors[ORIGIN]->instance);
+    const baton__identity *identity = connectors[ORIGIN]->identity;
+    baton__block block;
+    cr_assert_eq(baton__block_decode(identity->block, identity->size, &block), BATON_OK);
+    block.address_version += 1000;
+    uint8_t forged[BATON__BLOCK_MAX];
+    size_t size = 0;
+    cr_assert_eq(baton__block_encode(&block, forged, sizeof(forged), &size), BATON_OK);
+    inject_reset(&(baton_uuid){0}, forged, size);
+    cr_assert_eq(peer->address_version, 0);
+    cr_assert(baton__peer_is_up(peer));
+    end_acked();
+}
+
 static void renew_origin(void)
 {
     baton__loop_enter(connectors[ORIGIN]->loop);
