@@ -213,6 +213,25 @@ Test(inbox, who_does_not_run_has_its_lease_to_come_back)
     end_acked();
 }
 
+/* Its metadata is of before, and there was nobody to tell. What is served on the way to the old worker ends with it. */
+Test(inbox, who_opens_at_the_old_worker_is_told)
+{
+    fake_plan(BATON__FRAME_OPEN, FAKE_HOLD, 1);
+    pair_begin(&h, true, 1, SMALL, BATON_COMPLETION_ACK, 0);
+    pair_pump();
+    renew_origin();
+    pair_pump();
+    fake_release();
+    pair_pump();
+    const baton__peer *peer = baton__peer_find(connectors[CONSUMER], &connectors[ORIGIN]->instance);
+    cr_assert_not_null(peer);
+    cr_assert_eq(peer->address_version, 1);
+    pair_advance_ms(RETIRED_MS);
+    end_acked();
+    cr_assert_eq(pair_stats(CONSUMER).sessions_resumed, 1);
+    cr_assert_leq(pair_stats(ORIGIN).sessions_resumed, 1);
+}
+
 /* Another process has died in the middle of a message to the new worker already, and no operation is left that waits. */
 Test(inbox, a_doubt_waits_for_the_end_of_the_last_renewal)
 {
