@@ -23,7 +23,8 @@ static void deliver(baton__transport *transport, message *m)
         hook();
     }
     baton__payload payload = {
-        .data = m->announced ? (void *)m : m->data, .size = m->size, .announced = m->announced};
+        .data = m->announced ? (void *)m : m->data, .size = m->size, .announced = m->announced,
+        .late = m->to_index == transport->old_index};
     transport->callbacks.message(transport->context, m->header, m->header_size, &payload);
     if (m->receiving != NULL) {
         DL_APPEND(transport->inbox, m);

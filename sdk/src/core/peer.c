@@ -244,6 +244,10 @@ static bool is_old_session(const baton__peer *peer, const baton_uuid *session)
 
 bool baton__peer_knows_session(const baton__peer *peer, const baton_uuid *session)
 {
+    static const baton_uuid none; /* out_session before the first, and places of old ones that are free */
+    if (baton_uuid_equal(&none, session)) {
+        return false;
+    }
     return baton_uuid_equal(&peer->out_session, session) ||
            (peer->has_in && baton_uuid_equal(&peer->in_session, session)) ||
            is_old_session(peer, session);

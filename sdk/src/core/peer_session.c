@@ -109,7 +109,17 @@ void baton__peer_tell_reset(baton__peer *peer, const baton_uuid *session)
     (void)baton__send_control(peer, &frame, identity->block, identity->size);
 }
 
-static void resume(baton__peer *peer, const baton_uuid *old_in)
+/* It need not run just now to be alive: where it was us who left, it has as long as its lease. */
+static uint32_t patience_ms(const baton__peer *peer, bool left)
+{
+    uint32_t ms = peer->connector->options.resume_ms;
+    for (const baton__grant *grant = peer->grants; left && grant != NULL; grant = grant->peer_next) {
+        ms = grant->operation->lease_ms > ms ? grant->operation->lease_ms : ms;
+    }
+    return ms;
+}
+
+static void resume(baton__peer *peer, const baton_uuid *old_in, bool left)
 {
     baton_connector *connector = peer->connector;
     baton_operation *op;
@@ -120,7 +130,7 @@ static void resume(baton__peer *peer, const baton_uuid *old_in)
     }
     if (peer->grants != NULL && old_in != NULL && peer->resume_timer.slot_ == 0 &&
         baton_loop_timer_start(connector->loop, &peer->resume_timer,
-                               baton__after_ms(connector, connector->options.resume_ms)) != BATON_OK) {
+                               baton__after_ms(connector, patience_ms(peer, left))) != BATON_OK) {
         lose(peer, BATON_ERR_OUT_OF_MEMORY);
     }
     BATON__COUNT(connector, sessions_resumed);
@@ -144,7 +154,7 @@ static void go_on(baton__peer *peer, const baton_uuid *old_in, const baton_uuid 
         baton__peer_tell_reset(peer, old_in != NULL ? old_in : old_out);
     }
     baton__map_tell(peer);
-    resume(peer, old_in);
+    resume(peer, old_in, to_tell);
 }
 
 /* Everything of the old session is over: what was ending ends. */
