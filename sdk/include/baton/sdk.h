@@ -13,6 +13,7 @@
 #include <baton/metadata.h>
 #include <baton/operation.h>
 #include <baton/status.h>
+#include <baton/transport.h>
 #include <baton/version.h>
 
 #endif
