@@ -157,13 +157,16 @@ static const char *fix_of(baton_status status)
 
 static void say_failure(doctor_report *report, doctor_severity severity, const char *url, const query *asked)
 {
+    /* The URL says which server it is. */
+    const char *text = asked != NULL ? asked->text : "no answer within 8 s; is the resolution of names slow?";
+    const char *address_end = strncmp(text, "NATS server ", 12) == 0 ? strstr(text, ": ") : NULL;
     doctor_say(report,
                &(doctor_finding){.name = "nats",
                                  .severity = severity,
                                  .fix = fix_of(asked != NULL ? asked->status : BATON_ERR_NATS_DISCONNECTED),
                                  .fields = {doctor_text("url", url),
                                             doctor_text("status", asked != NULL ? baton_status_name(asked->status) : NULL)}},
-               "%s: %s", url, asked != NULL ? asked->text : "no answer within 8 s; is the resolution of names slow?");
+               "%s: %s", url, address_end != NULL ? address_end + 2 : text);
 }
 
 /* Of several servers some may be away: a warning, as long as one is there. */
