@@ -27,7 +27,7 @@ typedef enum baton_transport_use {
     BATON_TRANSPORT_EXCLUDED = 3,    /**< left out by the environment, or by UCX itself */
     BATON_TRANSPORT_NO_MESSAGES = 4, /**< it copies memory, and carries no active messages */
     BATON_TRANSPORT_NO_FAILURES = 5, /**< it does not report the failure of a peer */
-    BATON_TRANSPORT_BROKEN = 6       /**< UCX lists it and cannot open it */
+    BATON_TRANSPORT_BROKEN = 6       /**< UCX lists it and cannot open it, or cannot be opened at all */
 } baton_transport_use;
 
 /** One transport on one device. */

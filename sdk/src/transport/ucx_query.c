@@ -108,7 +108,8 @@ static baton_transport_kind kind_of(uct_device_type_t type)
     }
 }
 
-static baton_status add_excluded(baton_transport_list *list, const uct_tl_resource_desc_t *resource)
+/* What is not in the context. opened: there is one. */
+static baton_status add_excluded(baton_transport_list *list, const uct_tl_resource_desc_t *resource, bool opened)
 {
     static const char *const devices[] = {
         [BATON_TRANSPORT_SELF] = "UCX_SELF_DEVICES",
@@ -119,6 +120,10 @@ static baton_status add_excluded(baton_transport_list *list, const uct_tl_resour
     baton_transport_kind kind = kind_of(resource->dev_type);
     const char *tls = getenv("UCX_TLS");
     const char *device = getenv(devices[kind]);
+    if (tls == NULL && device == NULL && !opened) {
+        return add(list, resource->tl_name, resource->dev_name, kind, BATON_TRANSPORT_BROKEN,
+                   "not tried, since UCX cannot be opened");
+    }
     if (tls == NULL && device == NULL) {
         return add(list, resource->tl_name, resource->dev_name, kind, BATON_TRANSPORT_EXCLUDED,
                    "UCX leaves it out by itself, or a configuration file of UCX does; UCX_LOG_LEVEL=info tells more");
@@ -175,7 +180,7 @@ static baton_status add_resources(query *self, uct_md_h md)
     for (unsigned i = 0; i < count && status == BATON_OK; i++) {
         bool there = self->printed != NULL &&
                      is_in_context(self->printed, resources[i].tl_name, resources[i].dev_name);
-        status = there ? add_tried(self->list, &resources[i]) : add_excluded(self->list, &resources[i]);
+        status = there ? add_tried(self->list, &resources[i]) : add_excluded(self->list, &resources[i], self->printed != NULL);
     }
     uct_release_tl_resource_list(resources);
     return status;
