@@ -14,6 +14,7 @@
 #include <baton/operation.h>
 #include <baton/pool.h>
 #include <baton/status.h>
+#include <baton/transport.h>
 #include <baton/version.h>
 
 #endif
