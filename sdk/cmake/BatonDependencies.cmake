@@ -47,6 +47,7 @@ target_include_directories(baton_dependencies SYSTEM INTERFACE
   ${baton_dlpack_include})
 target_link_libraries(baton_dependencies INTERFACE
   ${baton_ucx_target}
+  $<TARGET_NAME_IF_EXISTS:ucx::uct> # of UCX's CMake package; its pkg-config module brings uct along
   ${baton_nats_target}
   ${baton_cjson_target}
   Threads::Threads)

@@ -70,3 +70,8 @@ void json_line_end(json_line *line)
     cJSON_Delete(line->object);
     free(line);
 }
+
+const char *json_line_library_version(void)
+{
+    return cJSON_Version();
+}

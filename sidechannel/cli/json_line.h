@@ -19,4 +19,7 @@ void json_line_bool(json_line *line, const char *name, bool value);
 /* Writes it to stdout and frees it. */
 void json_line_end(json_line *line);
 
+/* Version of cJSON, which prints them. */
+const char *json_line_library_version(void);
+
 #endif

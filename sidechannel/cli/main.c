@@ -14,6 +14,7 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
+    {"doctor", cli_doctor, "whether this machine is fit for baton, and what to do if not; --nats URL, --json"},
     {"perf", cli_perf, "latency, rate and cost of transfers, hand-offs, peers and operations; --json"},
     {"version", cli_version, "the versions of baton and of what it runs on; --json"},
 };

@@ -39,7 +39,9 @@ typedef struct shot {
     uint8_t header[BATON__FRAME_SIZE + 8];
     uint8_t *payload;
     size_t size;
+    bool block; /* its payload is meant to be one */
     bool good_block;
+    bool stranger; /* of somebody that nobody has met */
 } shot;
 
 /* The name is libFuzzer's. NOLINTNEXTLINE(readability-identifier-naming) */
@@ -125,9 +127,11 @@ static void fill_block(script *s, const world *w, shot *it)
     if (choice % 4 == 1) {
         block.instance.bytes[3] ^= (uint8_t)(1 + choice / 4 % 8);
     }
+    it->stranger = choice % 4 == 1;
     it->payload = malloc(peer->identity->size);
     check(it->payload != NULL);
     check(baton__block_encode(&block, it->payload, peer->identity->size, &it->size) == BATON_OK);
+    it->block = true;
     it->good_block = choice % 4 != 2;
     if (!it->good_block) {
         it->payload[choice / 4 % it->size] ^= 0x10;
@@ -136,7 +140,7 @@ static void fill_block(script *s, const world *w, shot *it)
 
 static void fill_payload(script *s, const world *w, shot *it)
 {
-    if (it->frame.type == BATON__FRAME_OPEN) {
+    if (it->frame.type == BATON__FRAME_OPEN || (it->frame.type == BATON__FRAME_RESET && next(s) % 2 == 0)) {
         fill_block(s, w, it);
         return;
     }
@@ -213,6 +217,10 @@ static bool payload_fits(const shot *it)
         return it->size <= BATON__INLINE_MAX;
     case BATON__FRAME_OPEN:
         return true;
+    case BATON__FRAME_KEYS:
+        return it->size <= BATON__KEYS_MAX;
+    case BATON__FRAME_RESET:
+        return it->size == 0 || it->block;
     default:
         return it->size == 0;
     }
@@ -228,7 +236,7 @@ static bool is_unproven(const shot *it)
     case BATON__FRAME_OPEN:
         return !it->good_block;
     case BATON__FRAME_RESET:
-        return (it->spoiled & SPOIL_SESSION) != 0; /* either side's session may be named */
+        return (it->spoiled & SPOIL_SESSION) != 0 || (it->block && (!it->good_block || it->stranger)); /* either side's session may be named */
     case BATON__FRAME_READ:
     case BATON__FRAME_WRITE:
     case BATON__FRAME_MOVED:
@@ -236,6 +244,8 @@ static bool is_unproven(const shot *it)
     case BATON__FRAME_NACK:
     case BATON__FRAME_FAIL:
     case BATON__FRAME_RENEW:
+    case BATON__FRAME_MAP:
+    case BATON__FRAME_RELEASE:
         return !it->lane->proven || !is_passive(it->lane) ||
                (it->spoiled & (SPOIL_OPERATION | SPOIL_KEY | SPOIL_NONCE)) != 0;
     default: /* to an active operation: nonce and session prove it */

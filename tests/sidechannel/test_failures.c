@@ -12,18 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OPTIONS(...)                      \
-    &(baton_offer_options)                \
-    {                                     \
-        BATON_OFFER_DEFAULTS, __VA_ARGS__ \
-    }
-#define SERVE(...)                        \
-    &(baton_serve_options)                \
-    {                                     \
-        BATON_SERVE_DEFAULTS, __VA_ARGS__ \
-    }
-#define APPLICATION .acknowledge = BATON_ACKNOWLEDGE_APPLICATION
-
 static unsigned char seed = 3;
 
 /* Receives, says so, and then thinks for ever, or until it was stopped and continued. */

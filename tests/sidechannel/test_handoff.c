@@ -1,68 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The consumer's side: what a handoff shows, what can be done with it, and how services hand it
- * out. */
+/* The consumer's side: what a handoff shows, what can be done with it, and what comes too late or
+ * twice. */
 #include <baton/baton.h>
 
 #include "support/raw_nats.h"
 #include "support/workers.h"
 #include <criterion/criterion.h>
-#include <stdio.h>
 #include <string.h>
 
-#define OPTIONS(...)                      \
-    &(baton_offer_options)                \
-    {                                     \
-        BATON_OFFER_DEFAULTS, __VA_ARGS__ \
-    }
-#define SERVE(...)                        \
-    &(baton_serve_options)                \
-    {                                     \
-        BATON_SERVE_DEFAULTS, __VA_ARGS__ \
-    }
-#define APPLICATION .acknowledge = BATON_ACKNOWLEDGE_APPLICATION
-
 static unsigned char seed = 3;
-
-static baton_service *serve(baton_worker *worker, const char *pool,
-                            const baton_serve_options *options, baton_handoff_fn callback,
-                            void *context)
-{
-    baton_service *service = NULL;
-    cr_assert_eq(baton_worker_serve(worker, pool, options, callback, context, &service), BATON_OK,
-                 "%s", baton_error_text());
-    test_sleep_ms(50); /* the subscription reaches the server */
-    return service;
-}
-
-static baton_offer *offer(baton_worker *worker, baton_descriptor *memory,
-                          const baton_offer_options *options)
-{
-    baton_offer *made = NULL;
-    cr_assert_eq(test_offer(worker, "pool", memory, options, &made), BATON_OK, "%s",
-                 baton_error_text());
-    return made;
-}
-
-static baton_handoff *next(baton_service *service)
-{
-    baton_handoff *handoff = NULL;
-    cr_assert_eq(baton_service_next(service, 5000, &handoff), BATON_OK, "%s", baton_error_text());
-    return handoff;
-}
-
-static void expect(baton_offer *made, baton_status expected)
-{
-    baton_status status = baton_offer_wait(made, 20000, NULL);
-    cr_assert_eq(status, expected, "%s instead of %s: %s", baton_status_name(status),
-                 baton_status_name(expected), baton_error_text());
-    baton_offer_destroy(made);
-}
 
 Test(handoff, shows_what_is_offered)
 {
     test_pair pair;
     test_pair_start(&pair);
-    baton_service *service = serve(pair.b, "pool", NULL, NULL, NULL);
+    baton_service *service = test_serve(pair.b, "pool", NULL, NULL, NULL);
     float values[6] = {0};
     baton_tensor tensor = {
         .type_code = 2, .type_bits = 32, .type_lanes = 1, .dimensions = 2, .shape = {2, 3}};
@@ -77,7 +29,7 @@ Test(handoff, shows_what_is_offered)
                                               .traceparent = trace, .deadline_ms = 9000),
                                       &made),
                  BATON_OK);
-    baton_handoff *handoff = next(service);
+    baton_handoff *handoff = test_next_handoff(service);
     baton_uuid id = baton_offer_id(made);
     baton_uuid seen = baton_handoff_id(handoff);
     cr_assert(baton_uuid_equal(&id, &seen));
@@ -105,7 +57,7 @@ Test(handoff, shows_what_is_offered)
     cr_assert_leq(baton_handoff_remaining_ms(handoff), 9000);
     cr_assert_gt(baton_handoff_remaining_ms(handoff), 5000);
     baton_handoff_destroy(handoff); /* not accepted: rejected */
-    expect(made, BATON_ERR_REJECTED);
+    test_expect(made, BATON_ERR_REJECTED);
     baton_descriptor_release(both[0]);
     baton_descriptor_release(both[1]);
     test_pair_stop(&pair);
@@ -131,11 +83,12 @@ Test(handoff, accept_tells_when_the_data_is_there)
 {
     test_pair pair;
     test_pair_start(&pair);
-    baton_service *service = serve(pair.b, "pool", SERVE(.concurrency = 4), NULL, NULL);
+    baton_service *service = test_serve(pair.b, "pool", SERVE(.concurrency = 4), NULL, NULL);
     baton_descriptor *memory = test_memory(70000, seed);
     for (int mode = 0; mode < 2; mode++) {
-        baton_offer *made = offer(pair.a, memory, OPTIONS(.acknowledge = (baton_acknowledge)mode));
-        baton_handoff *handoff = next(service);
+        baton_offer *made = test_make_offer(pair.a, "pool", memory,
+                                            OPTIONS(.acknowledge = (baton_acknowledge)mode));
+        baton_handoff *handoff = test_next_handoff(service);
         told self = {0};
         cr_assert_eq(baton_handoff_accept(handoff, NULL, 0, on_moved, &self), BATON_OK);
         TEST_WAIT_FOR(__atomic_load_n(&self.count, __ATOMIC_ACQUIRE) == 1);
@@ -152,7 +105,7 @@ Test(handoff, accept_tells_when_the_data_is_there)
         cr_assert(test_memory_is(local, seed));
         baton_descriptor_release(local);
         baton_handoff_destroy(handoff);
-        expect(made, BATON_OK);
+        test_expect(made, BATON_OK);
         cr_assert_eq(self.count, 1);
     }
     baton_descriptor_release(memory);
@@ -163,18 +116,18 @@ Test(handoff, receive_into_memory_of_its_own)
 {
     test_pair pair;
     test_pair_start(&pair);
-    baton_service *service = serve(pair.b, "pool", NULL, NULL, NULL);
+    baton_service *service = test_serve(pair.b, "pool", NULL, NULL, NULL);
     baton_descriptor *memory = test_memory(70000, seed);
     baton_descriptor *mine = test_memory(70000, 99);
-    baton_offer *made = offer(pair.a, memory, NULL);
-    baton_handoff *handoff = next(service);
+    baton_offer *made = test_make_offer(pair.a, "pool", memory, NULL);
+    baton_handoff *handoff = test_next_handoff(service);
     baton_descriptor *got = NULL;
     cr_assert_eq(baton_handoff_receive(handoff, mine, &got), BATON_OK, "%s", baton_error_text());
     cr_assert_eq(got, mine);
     cr_assert(test_memory_is(mine, seed));
     baton_descriptor_release(got);
     baton_handoff_destroy(handoff);
-    expect(made, BATON_OK);
+    test_expect(made, BATON_OK);
     baton_descriptor_release(mine);
     baton_descriptor_release(memory);
     test_pair_stop(&pair);
@@ -184,14 +137,14 @@ Test(handoff, what_does_not_fit_is_refused_and_changes_nothing)
 {
     test_pair pair;
     test_pair_start(&pair);
-    baton_service *service = serve(pair.b, "pool", SERVE(.concurrency = 2), NULL, NULL);
+    baton_service *service = test_serve(pair.b, "pool", SERVE(.concurrency = 2), NULL, NULL);
     baton_descriptor *memory = test_memory(1000, seed);
     baton_descriptor *small = test_memory(999, seed);
     baton_descriptor *two[2] = {memory, memory};
     baton_descriptor *none = NULL;
     baton_descriptor *out = small;
-    baton_offer *made = offer(pair.a, memory, OPTIONS(APPLICATION));
-    baton_handoff *handoff = next(service);
+    baton_offer *made = test_make_offer(pair.a, "pool", memory, OPTIONS(APPLICATION));
+    baton_handoff *handoff = test_next_handoff(service);
     cr_assert_eq(baton_handoff_accept(handoff, two, 2, NULL, NULL), BATON_ERR_COUNT_MISMATCH);
     cr_assert_eq(baton_handoff_accept(handoff, &small, 1, NULL, NULL), BATON_ERR_SIZE_MISMATCH);
     cr_assert_eq(baton_handoff_accept(handoff, &none, 1, NULL, NULL), BATON_ERR_INVALID_ARGUMENT);
@@ -217,25 +170,25 @@ Test(handoff, what_does_not_fit_is_refused_and_changes_nothing)
     cr_assert_eq(baton_handoff_nack(handoff, "1"), BATON_ERR_WRONG_STATE);
     cr_assert_eq(baton_handoff_wait(handoff, 5000, NULL), BATON_OK);
     baton_handoff_destroy(handoff);
-    expect(made, BATON_OK);
+    test_expect(made, BATON_OK);
 
-    made = offer(pair.a, memory, NULL); /* completes with its bytes */
-    handoff = next(service);
+    made = test_make_offer(pair.a, "pool", memory, NULL); /* completes with its bytes */
+    handoff = test_next_handoff(service);
     cr_assert_eq(baton_handoff_ack(handoff, "1"), BATON_ERR_WRONG_STATE);
     cr_assert_eq(baton_handoff_nack(handoff, NULL), BATON_ERR_WRONG_STATE);
     cr_assert_eq(baton_handoff_ack(handoff, NULL), BATON_OK);
     cr_assert_eq(baton_handoff_transfer(handoff, NULL, 0), BATON_OK);
     baton_handoff_destroy(handoff);
-    expect(made, BATON_OK);
+    test_expect(made, BATON_OK);
 
     made = NULL;
     cr_assert_eq(baton_offer_writable(pair.a, "pool", &memory, 1, NULL, &made), BATON_OK);
-    handoff = next(service);
+    handoff = test_next_handoff(service);
     cr_assert_eq(baton_handoff_accept(handoff, NULL, 0, NULL, NULL), BATON_ERR_INVALID_ARGUMENT);
     cr_assert_eq(baton_handoff_receive(handoff, NULL, &out), BATON_ERR_KIND_MISMATCH);
     cr_assert_eq(baton_handoff_send(handoff, NULL), BATON_ERR_INVALID_ARGUMENT);
     baton_handoff_destroy(handoff);
-    expect(made, BATON_ERR_REJECTED);
+    test_expect(made, BATON_ERR_REJECTED);
     baton_descriptor_release(small);
     baton_descriptor_release(memory);
     test_pair_stop(&pair);
@@ -264,192 +217,18 @@ Test(handoff, null_is_refused_or_of_no_effect)
     baton_service_stop(NULL);
 }
 
-static void do_nothing(baton_handoff *handoff, void *context)
-{
-    (void)handoff;
-    (void)context;
-}
-
-static void only_receive(baton_handoff *handoff, void *context)
-{
-    (void)context;
-    baton_descriptor *data = NULL;
-    cr_assert_eq(baton_handoff_receive(handoff, NULL, &data), BATON_OK);
-    baton_descriptor_release(data);
-}
-
-Test(handoff, a_callback_that_forgets_is_answered_for)
-{
-    test_pair pair;
-    test_pair_start(&pair);
-    baton_descriptor *memory = test_memory(1000, seed);
-    baton_service *service = serve(pair.b, "pool", NULL, do_nothing, NULL);
-    baton_offer *made = offer(pair.a, memory, NULL);
-    baton_outcome outcome = BATON_OUTCOME_INIT;
-    cr_assert_eq(baton_offer_wait(made, 5000, &outcome), BATON_ERR_REJECTED);
-    cr_assert_not_null(strstr(outcome.text, "without accepting"));
-    baton_offer_destroy(made);
-    baton_service_stop(service);
-    (void)serve(pair.b, "pool", NULL, only_receive, NULL);
-    expect(offer(pair.a, memory, OPTIONS(APPLICATION)), BATON_ERR_NACKED);
-    expect(offer(pair.a, memory, NULL), BATON_OK);
-    baton_descriptor_release(memory);
-    test_pair_stop(&pair);
-}
-
-static void return_first(baton_handoff *handoff, void *context)
-{
-    int *returned = context;
-    if (*returned < 2) {
-        (*returned)++;
-        cr_assert_eq(baton_handoff_return(handoff), BATON_OK);
-        return;
-    }
-    test_take(handoff, &seed);
-}
-
-Test(handoff, what_is_returned_comes_again_uncounted)
-{
-    test_pair pair;
-    test_pair_start(&pair);
-    baton_descriptor *memory = test_memory(1000, seed);
-    int returned = 0;
-    (void)serve(pair.b, "pool", NULL, return_first, &returned);
-    baton_offer *made = offer(pair.a, memory, OPTIONS(.attempts = 1, .claim_ms = 5000));
-    baton_outcome outcome = BATON_OUTCOME_INIT;
-    cr_assert_eq(baton_offer_wait(made, 3000, &outcome), BATON_OK, "%s", baton_error_text());
-    cr_assert_eq(outcome.attempts, 1);
-    cr_assert_eq(returned, 2);
-    baton_offer_destroy(made);
-    baton_descriptor_release(memory);
-    test_pair_stop(&pair);
-}
-
-static void prefetched(baton_handoff *handoff, void *context)
-{
-    baton_descriptor *data = NULL;
-    baton_descriptor *other = NULL;
-    unsigned long *late = context;
-    cr_assert_eq(baton_handoff_accept(handoff, NULL, 0, NULL, NULL), BATON_ERR_WRONG_STATE);
-    cr_assert_eq(baton_handoff_local(handoff, 0, &other), BATON_OK);
-    *late += test_memory_is(other, seed) ? 0 : 1; /* it is there before anything was asked for */
-    baton_descriptor_release(other);
-    cr_assert_eq(baton_handoff_receive(handoff, NULL, &data), BATON_OK, "%s", baton_error_text());
-    *late += test_memory_is(data, seed) ? 0 : 1;
-    baton_descriptor_release(data);
-    if (baton_handoff_acknowledge(handoff) == BATON_ACKNOWLEDGE_APPLICATION) {
-        cr_assert_eq(baton_handoff_ack(handoff, "[]"), BATON_OK, "%s", baton_error_text());
-    }
-}
-
-Test(handoff, prefetch_moves_the_data_before_the_callback)
-{
-    test_pair pair;
-    test_pair_start(&pair);
-    unsigned long late = 0;
-    (void)serve(pair.b, "pool", SERVE(.prefetch = true, .concurrency = 2), prefetched, &late);
-    baton_descriptor *memory = test_memory(300000, seed);
-    expect(offer(pair.a, memory, NULL), BATON_OK);
-    expect(offer(pair.a, memory, OPTIONS(APPLICATION)), BATON_OK);
-    baton_descriptor *target = test_memory(1000, 1);
-    baton_descriptor_release(memory);
-    TEST_WAIT_FOR(test_stats(pair.b).handoffs_complete == 2);
-    baton_worker_destroy(pair.b);
-    pair.b = NULL;
-    cr_assert_eq(late, 0);
-    baton_descriptor_release(target);
-    test_pair_stop(&pair);
-}
-
-Test(handoff, queue_times_out_and_ends)
-{
-    test_pair pair;
-    test_pair_start(&pair);
-    baton_handoff *const untouched = (baton_handoff *)(void *)&pair;
-    baton_handoff *handoff = untouched;
-    baton_service *service = serve(pair.b, "pool", NULL, NULL, NULL);
-    cr_assert_eq(baton_service_next(service, 20, &handoff), BATON_ERR_TIMED_OUT);
-    cr_assert_eq(baton_service_next(service, 0, &handoff), BATON_ERR_TIMED_OUT);
-    cr_assert_eq(baton_service_next(NULL, 0, &handoff), BATON_ERR_INVALID_ARGUMENT);
-    cr_assert_eq(baton_service_next(service, 0, NULL), BATON_ERR_INVALID_ARGUMENT);
-    baton_service *other = serve(pair.b, "other", NULL, do_nothing, NULL);
-    cr_assert_eq(baton_service_next(other, 0, &handoff), BATON_ERR_WRONG_STATE);
-    cr_assert_eq(baton_worker_shut_down(pair.b, 1000), BATON_OK);
-    cr_assert_eq(baton_service_next(service, 1000, &handoff), BATON_ERR_SHUT_DOWN);
-    cr_assert_eq(handoff, untouched);
-    test_pair_stop(&pair);
-}
-
-Test(handoff, services_are_refused_twice_and_with_wrong_arguments)
-{
-    test_pair pair;
-    test_pair_start(&pair);
-    baton_service *const untouched = (baton_service *)(void *)&pair;
-    baton_service *service = untouched;
-    (void)serve(pair.b, "pool", NULL, do_nothing, NULL);
-    (void)serve(pair.b, NULL, NULL, do_nothing, NULL);
-#define REFUSED(expected, worker, pool, options)                                                   \
-    cr_assert_eq(baton_worker_serve(worker, pool, options, do_nothing, NULL, &service), expected); \
-    cr_assert_eq(service, untouched)
-    REFUSED(BATON_ERR_WRONG_STATE, pair.b, "pool", NULL);
-    REFUSED(BATON_ERR_WRONG_STATE, pair.b, NULL, NULL);
-    REFUSED(BATON_ERR_INVALID_ARGUMENT, NULL, "p", NULL);
-    REFUSED(BATON_ERR_INVALID_ARGUMENT, pair.b, "p.q", NULL);
-    REFUSED(BATON_ERR_INVALID_ARGUMENT, pair.b, "p", SERVE(.concurrency = 0));
-    REFUSED(BATON_ERR_INVALID_ARGUMENT, pair.b, "p", SERVE(.concurrency = 5000));
-    REFUSED(BATON_ERR_INVALID_ARGUMENT, pair.b, "p", &(baton_serve_options){0});
-    cr_assert_eq(baton_worker_shut_down(pair.b, 1000), BATON_OK);
-    REFUSED(BATON_ERR_SHUT_DOWN, pair.b, "p", NULL);
-    test_pair_stop(&pair);
-}
-
-Test(handoff, larger_than_size_max_is_rejected)
-{
-    test_pair pair;
-    test_pair_start(&pair);
-    (void)serve(pair.b, "pool", SERVE(.size_max = 1000), test_take, &seed);
-    baton_descriptor *fits = test_memory(1000, seed);
-    baton_descriptor *large = test_memory(1001, seed);
-    expect(offer(pair.a, fits, NULL), BATON_OK);
-    expect(offer(pair.a, large, NULL), BATON_ERR_TOO_LARGE);
-    baton_descriptor_release(fits);
-    baton_descriptor_release(large);
-    test_pair_stop(&pair);
-}
-
-Test(handoff, broadcast_reaches_all_and_one_takes_it)
-{
-    test_pair pair;
-    test_pair_start(&pair);
-    baton_worker *c = test_worker("c", test_nats_url(pair.server), NULL);
-    baton_service *first = serve(pair.b, "pool", SERVE(.broadcast = true), NULL, NULL);
-    baton_service *second = serve(c, "pool", SERVE(.broadcast = true), NULL, NULL);
-    baton_descriptor *memory = test_memory(1000, seed);
-    baton_offer *made = offer(pair.a, memory, NULL);
-    baton_handoff *one = next(first);
-    baton_handoff *other = next(second);
-    cr_assert_eq(baton_handoff_transfer(one, NULL, 0), BATON_OK);
-    cr_assert_neq(baton_handoff_transfer(other, NULL, 0), BATON_OK);
-    baton_handoff_destroy(one);
-    baton_handoff_destroy(other);
-    expect(made, BATON_OK);
-    baton_descriptor_release(memory);
-    baton_worker_destroy(c);
-    test_pair_stop(&pair);
-}
-
 Test(handoff, deadline_ends_one_that_nobody_decides)
 {
     test_pair pair;
     test_pair_start(&pair);
-    baton_service *service = serve(pair.b, "pool", NULL, NULL, NULL);
+    baton_service *service = test_serve(pair.b, "pool", NULL, NULL, NULL);
     baton_descriptor *memory = test_memory(1000, seed);
-    baton_offer *made = offer(pair.a, memory, OPTIONS(.deadline_ms = 300));
-    baton_handoff *handoff = next(service);
+    baton_offer *made = test_make_offer(pair.a, "pool", memory, OPTIONS(.deadline_ms = 300));
+    baton_handoff *handoff = test_next_handoff(service);
     cr_assert_eq(baton_handoff_wait(handoff, 5000, NULL), BATON_ERR_DEADLINE);
     cr_assert_eq(baton_handoff_accept(handoff, NULL, 0, NULL, NULL), BATON_ERR_WRONG_STATE);
     baton_handoff_destroy(handoff);
-    expect(made, BATON_ERR_DEADLINE);
+    test_expect(made, BATON_ERR_DEADLINE);
     baton_descriptor_release(memory);
     test_pair_stop(&pair);
 }
@@ -458,10 +237,10 @@ Test(handoff, a_late_accept_is_refused_by_the_origin)
 {
     test_pair pair;
     test_pair_start(&pair);
-    baton_service *service = serve(pair.b, "pool", NULL, NULL, NULL);
+    baton_service *service = test_serve(pair.b, "pool", NULL, NULL, NULL);
     baton_descriptor *memory = test_memory(1000, seed);
-    baton_offer *made = offer(pair.a, memory, NULL);
-    baton_handoff *handoff = next(service);
+    baton_offer *made = test_make_offer(pair.a, "pool", memory, NULL);
+    baton_handoff *handoff = test_next_handoff(service);
     baton_offer_destroy(made); /* gone at the origin */
     baton_status status = baton_handoff_transfer(handoff, NULL, 0);
     cr_assert(status == BATON_ERR_UNKNOWN_OPERATION || status == BATON_ERR_PEER_CANCELLED ||
@@ -487,15 +266,15 @@ Test(handoff, a_repeated_offer_is_served_once)
     test_raw_message heard;
     test_raw_connect(&raw, test_nats_port(pair.server));
     test_raw_subscribe(&raw, "baton.v1.offer.pool.*", NULL);
-    baton_service *service = serve(pair.b, "pool", SERVE(.concurrency = 4), NULL, NULL);
+    baton_service *service = test_serve(pair.b, "pool", SERVE(.concurrency = 4), NULL, NULL);
     baton_descriptor *memory = test_memory(1000, seed);
-    baton_offer *made = offer(pair.a, memory, NULL);
-    baton_handoff *handoff = next(service);
+    baton_offer *made = test_make_offer(pair.a, "pool", memory, NULL);
+    baton_handoff *handoff = test_next_handoff(service);
     repeat(&raw, "\"offer\"", &heard); /* while it is here */
     TEST_WAIT_FOR(test_stats(pair.b).refused_duplicate == 1);
     cr_assert_eq(baton_handoff_transfer(handoff, NULL, 0), BATON_OK);
     baton_handoff_destroy(handoff);
-    expect(made, BATON_OK);
+    test_expect(made, BATON_OK);
     test_raw_publish(&raw, heard.subject, heard.data); /* and after its end */
     TEST_WAIT_FOR(test_stats(pair.b).refused_duplicate == 2);
     cr_assert_eq(baton_service_next(service, 50, &handoff), BATON_ERR_TIMED_OUT);
@@ -515,9 +294,9 @@ Test(handoff, a_repeated_acknowledgement_is_confirmed_again)
     test_raw_connect(&raw, test_nats_port(pair.server));
     test_raw_subscribe(&raw, "baton.v1.done.a.*", NULL);
     test_raw_subscribe(&raw, "baton.v1.to.b.*", NULL);
-    (void)serve(pair.b, "pool", NULL, test_take, &seed);
+    (void)test_serve(pair.b, "pool", NULL, test_take, &seed);
     baton_descriptor *memory = test_memory(1000, seed);
-    expect(offer(pair.a, memory, OPTIONS(APPLICATION)), BATON_OK);
+    test_expect(test_make_offer(pair.a, "pool", memory, OPTIONS(APPLICATION)), BATON_OK);
     repeat(&raw, "\"done\"", &heard);
     cr_assert_not_null(strstr(heard.data, "\"result\":{\"ok\":true}"));
     cr_assert_str_eq(heard.subject, "baton.v1.done.a.b");
@@ -527,27 +306,5 @@ Test(handoff, a_repeated_acknowledgement_is_confirmed_again)
     test_raw_free(&heard);
     test_raw_close(&raw);
     baton_descriptor_release(memory);
-    test_pair_stop(&pair);
-}
-
-Test(handoff, stopping_a_service_ends_what_nobody_has_seen)
-{
-    test_pair pair;
-    test_pair_start(&pair);
-    baton_worker *c = test_worker("c", test_nats_url(pair.server), NULL);
-    baton_service *service = serve(pair.b, "pool", SERVE(.concurrency = 8), NULL, NULL);
-    baton_descriptor *memory = test_memory(1000, seed);
-    baton_offer *made[4];
-    for (int i = 0; i < 4; i++) {
-        made[i] = offer(pair.a, memory, OPTIONS(.claim_ms = 10000));
-    }
-    TEST_WAIT_FOR(test_stats(pair.b).handoffs_received == 4);
-    (void)serve(c, "pool", SERVE(.concurrency = 8), test_take, &seed);
-    baton_service_stop(service); /* gives them back, and the other worker gets them at once */
-    for (int i = 0; i < 4; i++) {
-        expect(made[i], BATON_OK);
-    }
-    baton_descriptor_release(memory);
-    baton_worker_destroy(c);
     test_pair_stop(&pair);
 }

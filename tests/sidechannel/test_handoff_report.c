@@ -12,12 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OPTIONS(...)                      \
-    &(baton_offer_options)                \
-    {                                     \
-        BATON_OFFER_DEFAULTS, __VA_ARGS__ \
-    }
-
 /* A hand-off in application mode whose data has moved, and somebody who listens in. */
 typedef struct scene {
     test_pair pair;

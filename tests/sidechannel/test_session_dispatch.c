@@ -10,11 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTIONS(...)                      \
-    &(baton_offer_options)                \
-    {                                     \
-        BATON_OFFER_DEFAULTS, __VA_ARGS__ \
-    }
 #define KEY "00112233445566778899aabbccddeeff"
 
 /* A hand-off that waits for the application's word, and somebody who listens in. */

@@ -8,12 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OPTIONS(...)                      \
-    &(baton_offer_options)                \
-    {                                     \
-        BATON_OFFER_DEFAULTS, __VA_ARGS__ \
-    }
-
 static unsigned char seed = 3;
 static baton_offer *const untouched = (baton_offer *)(void *)&seed;
 

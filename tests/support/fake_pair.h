@@ -179,4 +179,13 @@ static inline void pair_expect(const handed *h, baton_status passive, baton_stat
                  baton_status_name(baton_operation_reason(h->active)));
 }
 
+/* The application's word, where the origin waits for it. */
+static inline void pair_answer_if_due(handed *h, baton_completion completion)
+{
+    if (completion == BATON_COMPLETION_ACK &&
+        baton_operation_ack(h->active, "yes", 3) == BATON_OK) {
+        pair_pump();
+    }
+}
+
 #endif

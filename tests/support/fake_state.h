@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the two files of the fake transport share: fake_transport.c is what a test controls,
- * fake_table.c what a connector calls. */
+/* What the files of the fake transport share: fake_transport.c is what a test controls,
+ * fake_table.c what a connector calls, fake_progress.c what happens in its progress. */
 #ifndef BATON_TEST_FAKE_STATE_H
 #define BATON_TEST_FAKE_STATE_H
 
@@ -98,5 +98,9 @@ void fake_end_message(message *m, baton_status status, int native);
 void fake_cut_endpoint(const baton__endpoint *endpoint);
 /* Does with a new message what is planned for its type. */
 void fake_post(message *m);
+/* Two rows of the table: progress delivers what waits and ends what is due; arm is true if there is
+ * nothing of either. */
+int fake_progress(baton__transport *transport);
+bool fake_arm(baton__transport *transport);
 
 #endif

@@ -87,111 +87,6 @@ static const void *address_of(const baton__transport *transport, size_t *size_ou
     return &transport->index;
 }
 
-static message *next_message(baton__transport *transport)
-{
-    message *m;
-    DL_FOREACH(transport->inbox, m)
-    {
-        if (!m->last && m->receiving == NULL && !fake.blocked[m->to_index]) {
-            return m;
-        }
-    }
-    return NULL;
-}
-
-static void deliver(baton__transport *transport, message *m)
-{
-    DL_DELETE(transport->inbox, m);
-    void (*hook)(void) = fake.plans[fake_type_of(m)].hook;
-    fake.plans[fake_type_of(m)].hook = NULL;
-    if (hook != NULL) {
-        hook();
-    }
-    baton__payload payload = {
-        .data = m->announced ? (void *)m : m->data, .size = m->size, .announced = m->announced};
-    transport->callbacks.message(transport->context, m->header, m->header_size, &payload);
-    if (m->receiving != NULL) {
-        DL_APPEND(transport->inbox, m);
-    } else {
-        fake_end_message(m, BATON_OK, 0); /* dropped by the receiver: the sender sees success */
-    }
-}
-
-/* Announced payloads that were asked for in an earlier progress arrive. */
-static int fetch(baton__transport *transport)
-{
-    int done = 0;
-    message *m;
-    message *next;
-    DL_FOREACH_SAFE(transport->inbox, m, next)
-    {
-        if (m->receiving != NULL) {
-            memcpy(m->buffer, m->data, m->size);
-            DL_DELETE(transport->inbox, m);
-            fake_end_message(m, BATON_OK, 0);
-            done++;
-        }
-    }
-    return done;
-}
-
-static int run_completions(baton__transport *transport)
-{
-    int done = 0;
-    for (completion *c; (c = transport->completions) != NULL; done++) {
-        DL_DELETE(transport->completions, c);
-        completion copy = *c;
-        free(c);
-        if (copy.transfer != NULL) {
-            copy.transfer->done(copy.transfer, copy.status, copy.native);
-        } else {
-            copy.closed(copy.owner);
-        }
-    }
-    return done;
-}
-
-static int tell_broken(baton__transport *transport)
-{
-    int done = 0;
-    baton__endpoint *endpoint;
-    DL_FOREACH(transport->endpoints, endpoint)
-    {
-        if (endpoint->broken && !endpoint->told) {
-            endpoint->told = true;
-            transport->callbacks.endpoint_failed(transport->context, endpoint->owner, FAKE_RESET);
-            done++;
-        }
-    }
-    return done;
-}
-
-static int progress(baton__transport *transport)
-{
-    int done = fetch(transport) + run_completions(transport) + tell_broken(transport);
-    for (message *m; (m = next_message(transport)) != NULL; done++) {
-        deliver(transport, m);
-    }
-    for (message *m = transport->inbox; m != NULL; m = m->next) {
-        if (m->receiving == NULL) {
-            m->last = false; /* their turn is next */
-        }
-    }
-    return done;
-}
-
-static bool arm(baton__transport *transport)
-{
-    message *m;
-    DL_FOREACH(transport->inbox, m)
-    {
-        if (!fake.blocked[m->to_index]) {
-            return false;
-        }
-    }
-    return transport->completions == NULL;
-}
-
 static int fd_of(const baton__transport *transport)
 {
     return transport->fd;
@@ -394,8 +289,8 @@ const baton__transport_table fake_transport_table = {
     .retire = retire_worker,
     .close = close_worker,
     .address = address_of,
-    .progress = progress,
-    .arm = arm,
+    .progress = fake_progress,
+    .arm = fake_arm,
     .fd = fd_of,
     .endpoint_create = endpoint_create,
     .endpoint_close = endpoint_close,

@@ -10,8 +10,11 @@
  *   cancel N                                    -> cancelled N
  *   trap N OFFSET SIGNAL                        -> trapped (gets the signal when it first touches that byte, and goes on
  *                                                  where it was after SIGCONT)
+ *   read-trapped OFFSET SIGNAL HEX SEED DEADLINE_MS -> begun N (gets the signal when it first touches that byte of its memory)
  *   remake                                      -> remade (another connector in the same process)
  *   quit
+ *
+ * With BATON_TEST_GROUP its connector has that map_group, and what it offers as readable lies in a pool of that group.
  *
  * and when operation N is over, unasked: "end N STATUS REASON right|wrong".
  */
@@ -36,6 +39,7 @@ static struct entry {
 } entries[OPERATIONS_MAX];
 static int count;
 static baton_connector *connector;
+static baton_pool *pool;
 static char line[LINE];
 
 static void die(const char *what)
@@ -70,7 +74,9 @@ static struct entry *new_entry(size_t size, uint64_t seed, bool fill)
         die("too many operations");
     }
     struct entry *entry = &entries[count];
-    must(baton_descriptor_allocate(size, BATON_DEVICE_HOST, &entry->descriptor), "memory");
+    must(fill && pool != NULL ? baton_pool_allocate(pool, size, &entry->descriptor)
+                              : baton_descriptor_allocate(size, BATON_DEVICE_HOST, &entry->descriptor),
+         "memory");
     entry->seed = seed;
     if (fill) {
         pattern_fill(baton_descriptor_pointer(entry->descriptor), size, seed);
@@ -131,6 +137,9 @@ static baton_metadata *parse(char *hex, char **rest)
     return metadata;
 }
 
+static void set_trap_in(const struct entry *entry, size_t offset);
+static size_t trap_offset; /* of the next read; 0: none */
+
 static void take(char *arguments, bool read)
 {
     char *rest = NULL;
@@ -146,6 +155,10 @@ static void take(char *arguments, bool read)
     int number = count++;
     (void)printf("begun %d\n", number);
     (void)fflush(stdout);
+    if (trap_offset != 0) {
+        set_trap_in(entry, trap_offset); /* the owner thread does it before it begins the read */
+        trap_offset = 0;
+    }
     must(read ? baton_connector_begin_read(connector, metadata, &entry->descriptor, 1, &options,
                                            &entry->operation)
               : baton_connector_begin_write(connector, metadata, &entry->descriptor, 1, &options,
@@ -187,15 +200,10 @@ static void set_trap(baton_task *task)
     (void)task;
 }
 
-static void trap(const char *arguments)
+static void set_trap_in(const struct entry *entry, size_t offset)
 {
-    int number = 0;
-    size_t offset = 0;
-    if (sscanf(arguments, "%d %zu %d", &number, &offset, &trap_signal) != 3) {
-        die("bad request");
-    }
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    uint8_t *memory = baton_descriptor_pointer(entries[number].descriptor);
+    uint8_t *memory = baton_descriptor_pointer(entry->descriptor);
     trap_page = (uint8_t *)((uintptr_t)(memory + offset) / page * page);
     struct sigaction action = {.sa_handler = on_touch};
     (void)sigaction(SIGSEGV, &action, NULL);
@@ -206,10 +214,38 @@ static void trap(const char *arguments)
     }
 }
 
+static void trap(const char *arguments)
+{
+    int number = 0;
+    size_t offset = 0;
+    if (sscanf(arguments, "%d %zu %d", &number, &offset, &trap_signal) != 3) {
+        die("bad request");
+    }
+    set_trap_in(&entries[number], offset);
+}
+
+static void take_trapped(char *arguments)
+{
+    size_t offset = 0;
+    int used = 0;
+    if (sscanf(arguments, "%zu %d %n", &offset, &trap_signal, &used) != 2) {
+        die("bad request");
+    }
+    trap_offset = offset;
+    take(arguments + used, true);
+}
+
 static void open_connector(void)
 {
     baton_connector_options options = BATON_CONNECTOR_OPTIONS_INIT;
     options.name = "peer";
+    options.map_group = getenv("BATON_TEST_GROUP");
+    if (options.map_group != NULL && pool == NULL) {
+        baton_pool_options pool_options = BATON_POOL_OPTIONS_INIT;
+        pool_options.capacity_bytes = (size_t)512 * 1024 * 1024;
+        pool_options.group = options.map_group;
+        must(baton_pool_create(&pool_options, &pool), "pool");
+    }
     must(baton_connector_create(&options, &connector), "connector");
 }
 
@@ -223,6 +259,8 @@ static bool obey(void)
         take(arguments, line[0] == 'r');
     } else if (strncmp(line, "cancel ", 7) == 0) {
         cancel(arguments);
+    } else if (strncmp(line, "read-trapped ", 13) == 0) {
+        take_trapped(arguments);
     } else if (strncmp(line, "trap ", 5) == 0) {
         trap(arguments);
     } else if (strncmp(line, "remake", 6) == 0) {
@@ -247,5 +285,6 @@ int main(void)
         baton_operation_destroy(entries[i].operation);
         baton_descriptor_release(entries[i].descriptor);
     }
+    baton_pool_destroy(pool);
     return 0;
 }

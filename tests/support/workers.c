@@ -105,3 +105,45 @@ baton_status test_offer(baton_worker *worker, const char *to, baton_descriptor *
 {
     return baton_offer_readable(worker, to, &descriptor, 1, options, offer_out);
 }
+
+baton_service *test_serve(baton_worker *worker, const char *pool,
+                          const baton_serve_options *options, baton_handoff_fn callback,
+                          void *context)
+{
+    baton_service *service = NULL;
+    cr_assert_eq(baton_worker_serve(worker, pool, options, callback, context, &service), BATON_OK,
+                 "%s", baton_error_text());
+    test_sleep_ms(50); /* the subscription reaches the server */
+    return service;
+}
+
+baton_handoff *test_next_handoff(baton_service *service)
+{
+    baton_handoff *handoff = NULL;
+    cr_assert_eq(baton_service_next(service, 5000, &handoff), BATON_OK, "%s", baton_error_text());
+    return handoff;
+}
+
+baton_offer *test_make_offer(baton_worker *worker, const char *to, baton_descriptor *descriptor,
+                             const baton_offer_options *options)
+{
+    baton_offer *offer = NULL;
+    cr_assert_eq(test_offer(worker, to, descriptor, options, &offer), BATON_OK, "%s",
+                 baton_error_text());
+    return offer;
+}
+
+baton_outcome test_outcome(baton_offer *offer, baton_status expected)
+{
+    baton_outcome outcome = BATON_OUTCOME_INIT;
+    baton_status status = baton_offer_wait(offer, 20000, &outcome);
+    cr_assert_eq(status, expected, "%s instead of %s: %s", baton_status_name(status),
+                 baton_status_name(expected), baton_error_text());
+    return outcome;
+}
+
+void test_expect(baton_offer *offer, baton_status expected)
+{
+    (void)test_outcome(offer, expected);
+    baton_offer_destroy(offer);
+}

@@ -14,6 +14,19 @@
 #pragma GCC diagnostic ignored "-Woverride-init"
 #endif
 
+/* Options in place: the defaults, and what differs from them. */
+#define OPTIONS(...)                      \
+    &(baton_offer_options)                \
+    {                                     \
+        BATON_OFFER_DEFAULTS, __VA_ARGS__ \
+    }
+#define SERVE(...)                        \
+    &(baton_serve_options)                \
+    {                                     \
+        BATON_SERVE_DEFAULTS, __VA_ARGS__ \
+    }
+#define APPLICATION .acknowledge = BATON_ACKNOWLEDGE_APPLICATION
+
 typedef struct test_pair {
     baton_test_nats *server;
     baton_worker *a;
@@ -48,8 +61,22 @@ baton_worker_stats test_stats(const baton_worker *worker);
  * unsigned char *), and acknowledges with {"ok":true} where that is asked for. */
 void test_take(baton_handoff *handoff, void *context);
 
-/* One offer from its creation to its end. */
+/* Serves, and waits until the subscription has reached the server. */
+baton_service *test_serve(baton_worker *worker, const char *pool,
+                          const baton_serve_options *options, baton_handoff_fn callback,
+                          void *context);
+/* What the queue of a service has, or gets within five seconds. */
+baton_handoff *test_next_handoff(baton_service *service);
+
+/* Offers one readable. */
 baton_status test_offer(baton_worker *worker, const char *to, baton_descriptor *descriptor,
                         const baton_offer_options *options, baton_offer **offer_out);
+/* The same where it must succeed. */
+baton_offer *test_make_offer(baton_worker *worker, const char *to, baton_descriptor *descriptor,
+                             const baton_offer_options *options);
+/* Waits for the end of an offer, which must be the expected one. */
+baton_outcome test_outcome(baton_offer *offer, baton_status expected);
+/* The same, and destroys the offer. */
+void test_expect(baton_offer *offer, baton_status expected);
 
 #endif

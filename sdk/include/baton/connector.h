@@ -36,6 +36,9 @@ typedef struct baton_connector_options {
     uint32_t drain_ms;
     /** Milliseconds that the other operations of a lost session wait for the peer to come back. */
     uint32_t resume_ms;
+    /** The secret of a trust group, 1 to 255 bytes: readables that lie in pools of this group (baton/pool.h) are read by
+     *  mapping them, where both are on one host. NULL: none. Copied. */
+    const char *map_group;
 } baton_connector_options;
 
 #define BATON_CONNECTOR_DEFAULTS                                                                   \
@@ -43,7 +46,7 @@ typedef struct baton_connector_options {
     .drain_ms = 100, .resume_ms = 2000
 #define BATON_CONNECTOR_OPTIONS_INIT                                                               \
     {                                                                                              \
-        sizeof(baton_connector_options), 0, BATON_PROGRESS_THREAD, 200, 4096, 100, 2000            \
+        sizeof(baton_connector_options), 0, BATON_PROGRESS_THREAD, 200, 4096, 100, 2000, 0         \
     }
 
 /**
@@ -146,7 +149,10 @@ BATON_API BATON_CHECKED baton_status baton_connector_progress_wait(baton_connect
     X(bytes_sent)                                                                                  \
     X(bytes_received)                                                                              \
     X(loop_sleeps)                                                                                 \
-    X(workers_renewed) /* UCX workers that were left, a process having blocked their shared memory */
+    X(workers_renewed) /* UCX workers that were left, a process having blocked their shared memory */ \
+    X(pools_mapped)    /* gauge: pools of peers */                                                 \
+    X(bytes_mapped)    /* read by mapping */                                                       \
+    X(quarantined)     /* gauge: consumers that may still read memory of ours */
 
 typedef struct baton_connector_stats {
     size_t struct_size;

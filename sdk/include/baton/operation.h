@@ -110,10 +110,11 @@ typedef struct baton_operation_report {
     uint64_t bytes_moved;     /**< payload bytes of this operation that arrived, or were served */
     uint64_t bytes_total;
     const char *peer;         /**< name of the peer's connector, "" before one is known; valid as long as the handle */
-    const char *path;         /**< "am", "" before the first byte; a constant string */
+    const char *path;         /**< "am" or "map", "" before the first byte; a constant string */
     const char *transport;    /**< UCX's transports of the endpoint, such as "posix" or "tcp"; valid as long as the handle */
     uint32_t readers_done;    /**< readable: readers that ended COMPLETE */
     uint64_t chunks_repeated; /**< chunks asked for or sent again on a new session */
+    const char *why_not_map;  /**< active: why the path is not map; "" while that is open, or it is; a constant string */
 } baton_operation_report;
 
 /** The report as of now. Errors: ERR_INVALID_ARGUMENT. Threads: any. Blocking: no. */

@@ -12,7 +12,9 @@
 #include <baton/loop.h>
 #include <baton/metadata.h>
 #include <baton/operation.h>
+#include <baton/pool.h>
 #include <baton/status.h>
+#include <baton/transport.h>
 #include <baton/version.h>
 
 #endif

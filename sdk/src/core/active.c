@@ -26,6 +26,12 @@ static void open_operation(baton_operation *op)
     if (window > op->plan.chunks) {
         window = op->plan.chunks;
     }
+    if (!op->a.opened) {
+        baton__map_want(op);
+    }
+    if (baton__map_is_on(op)) {
+        window = 0; /* the chunks come another way */
+    }
     const baton__block *block = baton__metadata_block(op->a.metadata);
     baton__frame frame = {
         .type = BATON__FRAME_OPEN,
@@ -93,6 +99,7 @@ void baton__active_begin(baton_operation *op)
 
 void baton__active_fini(baton_operation *op)
 {
+    baton__map_fini(op);
     baton__bits_fini(&op->a.claimed);
     baton__bits_fini(&op->a.done);
     baton_metadata_destroy(op->a.metadata);
@@ -173,7 +180,7 @@ void baton__active_pump(baton_operation *op)
     }
     /* Also after MOVED: a write's sends are over before the passive side has all of it, and a lost session takes
      * the rest along. */
-    if (!baton__bits_full(&op->a.done)) {
+    if (!baton__bits_full(&op->a.done) && !baton__map_is_on(op)) {
         if (op->kind == BATON_OPERATION_READ) {
             ask(op);
         } else {
@@ -260,6 +267,7 @@ void baton__active_stop(baton_operation *op, baton_status reason, int native)
     op->ending = true;
     op->end_reason = reason;
     op->end_native = native;
+    baton__map_leave(op);
     if (op->a.opened && !op->a.mute && !op->a.final) {
         baton__frame frame = {.type = BATON__FRAME_FAIL,
                               .key = op->a.token,

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/name.h"
 #include "base/options.h"
+#include "memory/pool.h"
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -37,6 +38,10 @@ static baton_status take_options(const baton_connector_options *given, baton_con
     }
     if (options->progress != BATON_PROGRESS_THREAD && options->progress != BATON_PROGRESS_APPLICATION) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "connector options: progress is %d", (int)options->progress);
+    }
+    if (options->map_group != NULL &&
+        (options->map_group[0] == '\0' || strlen(options->map_group) > BATON__GROUP_MAX)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "connector options: a group's secret has 1 to %d bytes", BATON__GROUP_MAX);
     }
     if (options->peers_max == 0 || options->drain_ms > 60000 || options->resume_ms > 600000) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT,
@@ -91,6 +96,7 @@ static baton_status open_engine(baton_connector *connector, const baton__clock *
     connector->registrations.transport = connector->transport;
     baton__inbox_init(connector);
     baton__renewal_init(connector);
+    baton__mapped_init(connector);
     status = baton__identity_renew(connector);
     if (status != BATON_OK) {
         return status;
@@ -123,6 +129,8 @@ static void close_engine(baton_connector *connector)
     if (connector->transport != NULL) {
         baton__inbox_fini(connector);
         baton__renewal_fini(connector);
+        baton__mapped_fini(connector);
+        baton__holds_fini(connector);
         connector->table->close(connector->transport);
     }
     baton__outbox_fini(connector);
@@ -142,6 +150,11 @@ static baton_status open_connector(baton_connector *connector, const baton_conne
         baton__name_default(connector->name);
     }
     connector->options.name = connector->name;
+    connector->has_map_group = connector->options.map_group != NULL;
+    if (connector->has_map_group) {
+        connector->map_group = baton__group_key(connector->options.map_group);
+        connector->options.map_group = NULL; /* the caller's */
+    }
     if (gethostname(connector->hostname, sizeof(connector->hostname) - 1) != 0) {
         connector->hostname[0] = '\0';
     }

@@ -3,6 +3,7 @@
 #include "core/connector.h"
 
 #include "base/error.h"
+#include "memory/pool.h"
 #include "base/options.h"
 #include <sched.h>
 #include <stdlib.h>
@@ -255,6 +256,16 @@ baton_status baton_connector_begin_write(baton_connector *connector, const baton
     return begin_active(connector, BATON_OPERATION_WRITE, metadata, descriptors, count, options, operation_out);
 }
 
+static bool is_mappable(const baton_operation *op)
+{
+    for (uint32_t i = 0; i < op->count; i++) {
+        if (baton__pool_share(op->descriptors[i]) == NULL) {
+            return false;
+        }
+    }
+    return op->kind == BATON_OPERATION_READABLE;
+}
+
 static baton_status build_metadata(const baton_operation *op, baton_metadata **metadata_out)
 {
     baton_connector *connector = op->connector;
@@ -267,6 +278,7 @@ static baton_status build_metadata(const baton_operation *op, baton_metadata **m
     block.operation_id = op->id;
     block.claim_token = baton__claim_token(connector, &op->id, op->attempt);
     block.attempt = op->attempt;
+    block.flags = is_mappable(op) ? BATON__BLOCK_MAPPABLE : 0;
     size_t size = baton__block_size(&block);
     uint8_t *encoded = malloc(size);
     baton_metadata_descriptor *list = malloc(op->count * sizeof(*list));

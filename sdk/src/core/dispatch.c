@@ -14,6 +14,7 @@ struct baton__deferred {
     baton__deferred *prev;
     baton__deferred *next;
     baton__frame frame;
+    bool late;    /* it came to the worker that was left */
     bool retried; /* the operation was unknown once: its creation may have been under way */
     size_t size;
     uint8_t block[];
@@ -32,7 +33,7 @@ void baton__dispatch_failed(void *context, void *owner, int native)
 }
 
 static void defer(baton_connector *connector, const baton__frame *frame, const void *block, size_t size,
-                  bool retried)
+                  bool late, bool retried)
 {
     baton__deferred *item = NULL;
     if (connector->deferred_count < BATON__DEFERRED_MAX) {
@@ -43,6 +44,7 @@ static void defer(baton_connector *connector, const baton__frame *frame, const v
         return; /* the consumer's deadline ends it */
     }
     item->frame = *frame;
+    item->late = late;
     item->retried = retried;
     item->size = size;
     memcpy(item->block, block, size);
@@ -74,10 +76,33 @@ static void turn_away(baton_connector *connector, const baton__frame *open, cons
     }
 }
 
+/* Its session ends as soon as it hears that we have left, so nothing is begun in it: it would be served in a session of ours
+ * that is newer, and from then on either side would close its new session for the other's. It may be a stranger, whom nobody
+ * has told where we are. False: deferred. */
+static bool answer_late(baton_connector *connector, const baton__frame *frame, const void *data, size_t size,
+                        const baton__block *block)
+{
+    baton__peer *peer;
+    baton_status status = baton__peer_get(connector, block, &peer);
+    if (status == BATON_OK) {
+        status = baton__peer_connect(peer);
+    }
+    if (status == BATON_ERR_BUSY) {
+        defer(connector, frame, data, size, true, true);
+        return false;
+    }
+    if (status == BATON_OK) {
+        baton__peer_tell_reset(peer, &frame->session);
+    } else {
+        BATON__COUNT(connector, refused_limit);
+    }
+    return true;
+}
+
 /* in_callback: inside the transport, where no endpoint may be made. retried: an unknown operation is refused.
  * False: it was deferred once more, for its peer's old session to end. */
 static bool open_frame(baton_connector *connector, const baton__frame *frame, const void *data,
-                       size_t size, bool in_callback, bool retried)
+                       size_t size, bool late, bool in_callback, bool retried)
 {
     baton__block block;
     if (baton__block_decode(data, size, &block) != BATON_OK) {
@@ -91,9 +116,12 @@ static bool open_frame(baton_connector *connector, const baton__frame *frame, co
     }
     baton__peer *peer = baton__peer_find(connector, &block.instance);
     if (in_callback &&
-        (peer == NULL || !baton__peer_is_up(peer) || (!retried && !is_known(connector, frame)))) {
-        defer(connector, frame, data, size, false);
+        (late || peer == NULL || !baton__peer_is_up(peer) || (!retried && !is_known(connector, frame)))) {
+        defer(connector, frame, data, size, late, false);
         return true;
+    }
+    if (late) {
+        return answer_late(connector, frame, data, size, &block);
     }
     if (baton__peer_get(connector, &block, &peer) != BATON_OK) {
         BATON__COUNT(connector, refused_limit);
@@ -111,7 +139,7 @@ static bool open_frame(baton_connector *connector, const baton__frame *frame, co
         status = BATON_ERR_EXPIRED;
     }
     if (status == BATON_ERR_BUSY) {
-        defer(connector, frame, data, size, true);
+        defer(connector, frame, data, size, false, true);
         return false;
     }
     if (status != BATON_OK) {
@@ -230,6 +258,8 @@ static bool payload_fits(const baton__frame *frame, const baton__payload *payloa
         return !payload->announced && payload->size != 0 && payload->size <= BATON__BLOCK_MAX;
     case BATON__FRAME_RESET:
         return !payload->announced && payload->size <= BATON__BLOCK_MAX;
+    case BATON__FRAME_KEYS:
+        return !payload->announced && payload->size <= BATON__KEYS_MAX;
     case BATON__FRAME_ACK:
     case BATON__FRAME_NACK:
         return !payload->announced && payload->size <= BATON_RESULT_MAX;
@@ -244,7 +274,7 @@ static void route(baton_connector *connector, const baton__frame *frame, const b
 {
     switch (frame->type) {
     case BATON__FRAME_OPEN:
-        (void)open_frame(connector, frame, payload->data, payload->size, true, false);
+        (void)open_frame(connector, frame, payload->data, payload->size, payload->late, true, false);
         break;
     case BATON__FRAME_READ:
     case BATON__FRAME_WRITE:
@@ -253,6 +283,8 @@ static void route(baton_connector *connector, const baton__frame *frame, const b
     case BATON__FRAME_NACK:
     case BATON__FRAME_FAIL:
     case BATON__FRAME_RENEW:
+    case BATON__FRAME_MAP:
+    case BATON__FRAME_RELEASE:
         baton__passive_frame(connector, frame, payload);
         break;
     case BATON__FRAME_RESET:
@@ -303,10 +335,10 @@ int baton__deferred_work(baton_connector *connector)
         DL_DELETE(list, item);
         if (!item->retried && !is_known(connector, &item->frame)) {
             /* Its creation may be posted and not run yet: once more after the next tasks. */
-            defer(connector, &item->frame, item->block, item->size, true);
+            defer(connector, &item->frame, item->block, item->size, item->late, true);
             done++;
         } else {
-            done += open_frame(connector, &item->frame, item->block, item->size, false, true);
+            done += open_frame(connector, &item->frame, item->block, item->size, item->late, false, true);
         }
         free(item);
     }

@@ -42,6 +42,10 @@ typedef struct baton__control baton__control;
 typedef struct baton__deferred baton__deferred;
 typedef struct baton__tombstone baton__tombstone;
 typedef struct baton__identity baton__identity;
+typedef struct baton__hold baton__hold;
+typedef struct baton__map baton__map;
+typedef struct baton__mapped baton__mapped;
+typedef struct baton__release baton__release;
 
 enum {
     BATON__CHUNK_BYTES = 1024 * 1024, /* see sdk/README.md, "Chunks" */
@@ -101,6 +105,7 @@ typedef struct baton__active {
     bool mute;           /* the passive side needs no word of our end */
     bool moved_told;
     bool final;          /* MOVED or ACK was sent: the peer's answer decides */
+    baton__map *map;     /* NULL: it was not wanted */
     bool lost;           /* final, and the peer is lost: only another channel can tell */
     bool answered;       /* the application acknowledged */
     bool nack;
@@ -167,6 +172,8 @@ struct baton_operation {
     baton__peer *peer;
     char peer_name[BATON_NAME_MAX + 1];
     char transport[32];
+    bool mapped;            /* atomic: the path is map */
+    const char *why_not_map; /* atomic; NULL: not decided, or taken */
     void *result;          /* active: of our ack; passive: of the peer's */
     size_t result_size;
     baton_operation *ready_next;
@@ -197,6 +204,7 @@ struct baton__grant {
     baton_key token;
     baton_key ack_key;
     baton_key cancel_key;
+    baton__hold *hold;   /* the consumer may read by itself; counts in inflight */
     baton__plan plan;
     baton__bits claimed; /* writable: received or being received */
     uint32_t received;   /* writable: chunks that are there */
@@ -263,6 +271,7 @@ struct baton__peer {
     baton_operation *actives;
     baton__grant *grants;
     baton__peer *troubled_next;
+    baton__release *releases; /* that could not be sent */
 };
 
 struct baton_connector {
@@ -286,6 +295,12 @@ struct baton_connector {
     baton__transport *transport;
     baton__identity *identity; /* atomic */
     uint32_t address_version;  /* counts the addresses that it has had */
+    bool has_map_group;
+    baton_key map_group;
+    baton__mapped *mapped;   /* pools of peers */
+    baton_timer mapped_timer;
+    baton__map *copying;     /* reads that copy from there */
+    baton__hold *holds;      /* in quarantine */
     baton__inbox inbox;
     baton__renewal renewal;
     baton__registrations registrations;
@@ -328,6 +343,7 @@ static inline uint64_t baton__after_ms(const baton_connector *connector, uint32_
 #include "core/claim.h"
 #include "core/identity.h"
 #include "core/liveness.h"
+#include "core/map.h"
 #include "core/operation.h"
 #include "core/outbox.h"
 #include "core/passive.h"

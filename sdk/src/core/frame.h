@@ -35,9 +35,14 @@
  *  RENEW   C>O  token          -           time of C    -           -          -        -
  *  RENEWED O>C  -              -           its echo     -           -          -        -
  *  RESET   any  -              -           -            -           -          -        its identity, or none
+ *  MAP     C>O  token          proof       -            -           -          -        -
+ *  KEYS    O>C  -              proof       -            -           reason     -        keys, or none: see below
+ *  RELEASE C>O  token          -           -            -           -          -        -
  *
  * * d of OPEN: number of descriptors in bits 0..16, kind (READ 3, WRITE 4) in 24..27, and in 28..31 how many chunks
  *   of a readable are asked for at once.
+ * keys: u16 number of pools; for each its 16-byte id, u64 address, u64 size, u16 length of the key, key; for each descriptor u16
+ *   pool and u64 offset in it. proof: map.h.
  * The nonce is of C's making, new for each operation, and stands in every frame of it: C finds its operation
  * by it and O proves with it that it has the OPEN. reason: a baton_status, negated. RESET names the session that is over.
  */
@@ -63,13 +68,16 @@
     X(CANCEL, 14, false)                                                                           \
     X(RENEW, 15, false)                                                                            \
     X(RENEWED, 16, false)                                                                          \
-    X(RESET, 17, true)
+    X(RESET, 17, true)                                                                             \
+    X(MAP, 18, false)                                                                              \
+    X(KEYS, 19, true)                                                                              \
+    X(RELEASE, 20, false)
 
 typedef enum baton__frame_type {
 #define BATON__FRAME_ENUM(name, value, payload) BATON__FRAME_##name = (value),
     BATON__FRAME_LIST(BATON__FRAME_ENUM)
 #undef BATON__FRAME_ENUM
-        BATON__FRAME_TYPES = 18
+        BATON__FRAME_TYPES = 21
 } baton__frame_type;
 
 typedef struct baton__frame {

@@ -87,6 +87,13 @@ static void on_timer(baton_timer *timer)
     baton__grant *grant = (baton__grant *)((char *)timer - offsetof(baton__grant, timer));
     baton_connector *connector = grant->operation->connector;
     if (grant->state == BATON__GRANT_CLOSING) {
+        if (grant->hold != NULL) {
+            baton__hold_quarantine(grant);
+            if (grant->inflight == 0) {
+                baton__grant_quiet(grant);
+                return;
+            }
+        }
         if (grant->inflight != 0 && grant->peer != NULL) {
             baton__peer_reset(grant->peer); /* drain_ms is over */
         }
@@ -124,6 +131,9 @@ void baton__grant_close(baton__grant *grant, baton_status reason, int native)
     }
     baton_connector *connector = grant->operation->connector;
     baton_loop_timer_stop(connector->loop, &grant->timer);
+    if (grant->peer != NULL && grant->peer->dead) {
+        baton__hold_end(grant);
+    }
     grant->state = BATON__GRANT_CLOSING;
     grant->reason = reason;
     grant->native = native;

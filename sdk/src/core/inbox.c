@@ -104,6 +104,7 @@ static void probe(baton_connector *connector)
     }
     if (arrived) {
         end_probe(connector);
+        baton__inbox_reconsider(connector);
     } else if (is_blocked(connector)) {
         end_probe(connector);
         baton__renewal_begin(connector, "a process of this host was killed or stopped in the middle of a message to us");
@@ -114,7 +115,8 @@ static void probe(baton_connector *connector)
 
 void baton__inbox_suspect(baton_connector *connector)
 {
-    if (connector->inbox.probing || !baton__renewal_is_possible(connector)) {
+    connector->inbox.doubted = connector->inbox.probing || !baton__renewal_is_possible(connector);
+    if (connector->inbox.doubted) {
         return;
     }
     baton_status status = connector->table->loopback_begin(connector->transport);
@@ -124,6 +126,13 @@ void baton__inbox_suspect(baton_connector *connector)
         probe(connector);
     } else if (status != BATON_ERR_UNREACHABLE) {
         BATON__WARN("%s: no message to ourselves: %s", connector->name, baton_status_name(status));
+    }
+}
+
+void baton__inbox_reconsider(baton_connector *connector)
+{
+    if (connector->inbox.doubted) {
+        baton__inbox_suspect(connector);
     }
 }
 
@@ -142,6 +151,7 @@ void baton__inbox_changed(baton_connector *connector)
 {
     end_probe(connector);
     connector->inbox.silent = 0;
+    connector->inbox.doubted = false;
 }
 
 void baton__inbox_fini(baton_connector *connector)

@@ -19,6 +19,7 @@ typedef struct baton__inbox {
     baton_timer tick;  /* while operations run with peers that use it */
     baton_timer look;  /* while a message to ourselves is under way */
     bool probing;
+    bool doubted;      /* again, when it could not be looked at */
     uint64_t since_ns; /* probing */
     uint32_t silent;   /* ticks in a row in which nothing came through it */
 } baton__inbox;
@@ -31,6 +32,8 @@ void baton__inbox_fini(baton_connector *connector);
 void baton__inbox_watch(struct baton__peer *peer);
 /* There is a reason to doubt it. Not in a callback of the transport. */
 void baton__inbox_suspect(baton_connector *connector);
+/* It can be looked at again. Not in a callback of the transport. */
+void baton__inbox_reconsider(baton_connector *connector);
 /* The transport is about to get a new worker, and with it another queue. */
 void baton__inbox_changed(baton_connector *connector);
 

@@ -19,6 +19,7 @@ typedef struct baton__block {
     uint16_t transport_major; /* version of the passive side's UCX */
     uint16_t transport_minor;
     baton__process process; /* who can be watched by others on its host */
+    uint32_t flags; /* BATON__BLOCK_ */
     uint32_t address_version; /* counts the addresses that the connector has had */
     char name[64]; /* of the passive connector */
     const uint8_t
@@ -26,6 +27,7 @@ typedef struct baton__block {
     size_t address_size; /* 1 .. BATON__ADDRESS_MAX */
 } baton__block;
 
+#define BATON__BLOCK_MAPPABLE UINT32_C(1) /* every descriptor is of a pool with a group */
 #define BATON__ADDRESS_MAX 16384
 #define BATON__BLOCK_MAX   (BATON__ADDRESS_MAX + 512)
 

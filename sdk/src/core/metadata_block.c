@@ -19,10 +19,11 @@
  *      102      4  its pid there
  *      106      8  start time of its process, clock ticks since the boot (proc(5), stat, field 22)
  *      114      4  how often the passive connector has changed its address: the highest one counts
- *      118      1  n, 1 .. 63: length of the name
- *      119      n  name of the passive connector: A-Z a-z 0-9 _ -
- *  119 + n      2  a, 1 .. 16384: length of the address
- *  121 + n      a  worker address of UCX
+ *      118      4  flags: bit 0, every descriptor is of a pool with a group; all others 0
+ *      122      1  n, 1 .. 63: length of the name
+ *      123      n  name of the passive connector: A-Z a-z 0-9 _ -
+ *  123 + n      2  a, 1 .. 16384: length of the address
+ *  125 + n      a  worker address of UCX
  *
  * Nothing may follow. A block has one encoding, so what decodes encodes to the same bytes again.
  */
@@ -39,7 +40,7 @@ static const baton__envelope envelope = {{'B', 'T', 'N', 'B'}, 1, "transport blo
 
 enum {
     /* What a block has besides the bytes of its name and its address. */
-    BLOCK_FIXED_SIZE = 121,
+    BLOCK_FIXED_SIZE = 125,
     BLOCK_NAME_MAX = 63,
 };
 
@@ -67,6 +68,7 @@ static void write_fields(baton__writer *writer, const baton__block *block)
     baton__write_u32(writer, block->process.pid);
     baton__write_u64(writer, block->process.start_ticks);
     baton__write_u32(writer, block->address_version);
+    baton__write_u32(writer, block->flags);
     baton__write_u8(writer, (uint8_t)name_length);
     baton__write_bytes(writer, block->name, name_length);
     baton__write_u16(writer, (uint16_t)block->address_size);
@@ -121,6 +123,10 @@ static baton_status read_fields(baton__reader *reader, baton__block *block)
     block->process.pid = baton__read_u32(reader);
     block->process.start_ticks = baton__read_u64(reader);
     block->address_version = baton__read_u32(reader);
+    block->flags = baton__read_u32(reader);
+    if ((block->flags & ~BATON__BLOCK_MAPPABLE) != 0) {
+        return baton__fail(BATON_ERR_MALFORMED, "transport block with unknown flags");
+    }
     if (!read_name(reader, block->name)) {
         return baton__fail(BATON_ERR_MALFORMED, "transport block with an invalid name");
     }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -139,6 +140,13 @@ void baton__operation_end(baton_operation *op, baton_status reason, int native)
     BATON__UNCOUNT(op->connector, operations_live);
     baton__operation_set_status(op, status);
     baton__operation_ready(op, BATON__READY_OVER);
+}
+
+void baton__operation_note_transport(baton_operation *op, baton__peer *peer)
+{
+    if (op->transport[0] == '\0' && peer != NULL) {
+        (void)snprintf(op->transport, sizeof(op->transport), "%s", baton__peer_transport(peer));
+    }
 }
 
 void baton__operation_ready(baton_operation *op, uint8_t flags)

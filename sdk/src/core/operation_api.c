@@ -101,6 +101,7 @@ baton_status baton_operation_get_report(const baton_operation *op, baton_operati
     bool over = status > BATON_OPERATION_IN_PROGRESS;
     uint64_t moved = __atomic_load_n(&op->bytes_moved, __ATOMIC_RELAXED);
     uint64_t most = op->bytes_total * op->readers;
+    const char *why_not_map = __atomic_load_n(&op->why_not_map, __ATOMIC_RELAXED);
     baton_operation_report report = {
         .kind = op->kind,
         .status = status,
@@ -109,10 +110,11 @@ baton_status baton_operation_get_report(const baton_operation *op, baton_operati
         .bytes_moved = moved < most ? moved : most,
         .bytes_total = op->bytes_total,
         .peer = status >= BATON_OPERATION_IN_PROGRESS ? op->peer_name : "",
-        .path = moved != 0 ? "am" : "",
+        .path = moved == 0 ? "" : __atomic_load_n(&op->mapped, __ATOMIC_RELAXED) ? "map" : "am",
         .transport = over ? op->transport : "",
         .readers_done = (uint32_t)__atomic_load_n(&op->readers_done, __ATOMIC_RELAXED),
         .chunks_repeated = over ? op->chunks_repeated : 0,
+        .why_not_map = why_not_map == NULL ? "" : why_not_map,
     };
     baton__output_copy(report_out, &report, sizeof(report));
     return BATON_OK;

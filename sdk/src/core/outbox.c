@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,10 +137,7 @@ static void chunk_done(baton__transfer *transfer, baton_status status, int nativ
             BATON__COUNT_BY(connector, bytes_sent, copy.size);
         }
     }
-    if (copy.operation->transport[0] == '\0') {
-        (void)snprintf(copy.operation->transport, sizeof(copy.operation->transport), "%s",
-                       baton__peer_transport(copy.peer));
-    }
+    baton__operation_note_transport(copy.operation, copy.peer);
     copy.operation->inflight--;
     if (copy.grant != NULL) {
         copy.grant->inflight--;

@@ -170,6 +170,7 @@ static void on_read(baton__grant *grant, const baton__frame *frame)
         BATON__COUNT(grant->operation->connector, refused_bounds);
         return;
     }
+    __atomic_store_n(&grant->operation->mapped, false, __ATOMIC_RELAXED);
     for (uint32_t i = 0; i < frame->c; i++) {
         serve(grant, frame->d + i);
     }
@@ -226,7 +227,13 @@ static void on_answer(baton__grant *grant, const baton__frame *frame, const bato
 static void on_grant_frame(baton__grant *grant, const baton__frame *frame, const baton__payload *payload)
 {
     baton__frame answer = {.type = BATON__FRAME_RENEWED, .a = frame->a};
+    if (frame->type != BATON__FRAME_RENEW && frame->type != BATON__FRAME_MAP) {
+        baton__hold_end(grant); /* whatever it says, it reads no more by itself */
+    }
     switch (frame->type) {
+    case BATON__FRAME_MAP:
+        baton__hold_ask(grant, frame);
+        break;
     case BATON__FRAME_READ:
         on_read(grant, frame);
         break;
@@ -262,6 +269,20 @@ static bool is_proven(const baton__grant *grant, const baton__frame *frame)
            (frame->type == BATON__FRAME_FAIL && baton_key_equal(&grant->cancel_key, &frame->aux));
 }
 
+/* A consumer whose grant is closing or over, by whatever it says last. */
+static void end_of_hold(baton__grant *grant, const baton__frame *frame)
+{
+    if (frame->type == BATON__FRAME_RENEW || frame->type == BATON__FRAME_MAP || frame->type == BATON__FRAME_READ) {
+        return;
+    }
+    if (grant->hold != NULL) {
+        baton__hold_end(grant);
+        baton__grant_quiet(grant);
+    } else {
+        (void)baton__hold_released(grant->operation->connector, frame);
+    }
+}
+
 void baton__passive_frame(baton_connector *connector, const baton__frame *frame,
                           const baton__payload *payload)
 {
@@ -269,7 +290,7 @@ void baton__passive_frame(baton_connector *connector, const baton__frame *frame,
     HASH_FIND(p.by_id, connector->by_id, &frame->operation, sizeof(baton_uuid), op);
     baton__grant *grant = op == NULL ? NULL : grant_of_nonce(op, &frame->nonce);
     if (grant == NULL) {
-        if (!baton__tombstone_answer(connector, frame)) {
+        if (!baton__hold_released(connector, frame) && !baton__tombstone_answer(connector, frame)) {
             BATON__COUNT(connector, refused_operation);
         }
         return;
@@ -279,9 +300,15 @@ void baton__passive_frame(baton_connector *connector, const baton__frame *frame,
         return;
     }
     if (grant->state != BATON__GRANT_ACTIVE) {
-        if (!baton__tombstone_answer(connector, frame)) {
+        end_of_hold(grant, frame);
+        if (frame->type != BATON__FRAME_RELEASE && !baton__tombstone_answer(connector, frame)) {
             BATON__COUNT(connector, refused_state);
         }
+        return;
+    }
+    if (frame->type == BATON__FRAME_RELEASE) { /* of whatever session: the token proves it */
+        baton__hold_end(grant);
+        baton__grant_try_finish(grant);
         return;
     }
     if (!grant->attached || !baton_uuid_equal(&grant->session, &frame->session)) {

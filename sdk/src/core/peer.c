@@ -18,7 +18,7 @@ baton__peer *baton__peer_find(baton_connector *connector, const baton_uuid *inst
 static bool is_idle(const baton__peer *peer)
 {
     return peer->actives == NULL && peer->grants == NULL && !peer->troubled && !peer->closing &&
-           !peer->to_tell && peer->transfers == 0;
+           !peer->to_tell && peer->releases == NULL && peer->transfers == 0;
 }
 
 static void free_peer(baton__peer *peer)
@@ -29,6 +29,7 @@ static void free_peer(baton__peer *peer)
     baton_loop_timer_stop(connector->loop, &peer->stuck_timer);
     baton__liveness_unwatch(peer);
     BATON__UNCOUNT(connector, peers_live);
+    baton__map_forget(peer);
     free(peer->address);
     free(peer);
 }
@@ -243,6 +244,10 @@ static bool is_old_session(const baton__peer *peer, const baton_uuid *session)
 
 bool baton__peer_knows_session(const baton__peer *peer, const baton_uuid *session)
 {
+    static const baton_uuid none; /* out_session before the first, and places of old ones that are free */
+    if (baton_uuid_equal(&none, session)) {
+        return false;
+    }
     return baton_uuid_equal(&peer->out_session, session) ||
            (peer->has_in && baton_uuid_equal(&peer->in_session, session)) ||
            is_old_session(peer, session);

@@ -109,7 +109,17 @@ void baton__peer_tell_reset(baton__peer *peer, const baton_uuid *session)
     (void)baton__send_control(peer, &frame, identity->block, identity->size);
 }
 
-static void resume(baton__peer *peer, const baton_uuid *old_in)
+/* It need not run just now to be alive: where it was us who left, it has as long as its lease. */
+static uint32_t patience_ms(const baton__peer *peer, bool left)
+{
+    uint32_t ms = peer->connector->options.resume_ms;
+    for (const baton__grant *grant = peer->grants; left && grant != NULL; grant = grant->peer_next) {
+        ms = grant->operation->lease_ms > ms ? grant->operation->lease_ms : ms;
+    }
+    return ms;
+}
+
+static void resume(baton__peer *peer, const baton_uuid *old_in, bool left)
 {
     baton_connector *connector = peer->connector;
     baton_operation *op;
@@ -120,7 +130,7 @@ static void resume(baton__peer *peer, const baton_uuid *old_in)
     }
     if (peer->grants != NULL && old_in != NULL && peer->resume_timer.slot_ == 0 &&
         baton_loop_timer_start(connector->loop, &peer->resume_timer,
-                               baton__after_ms(connector, connector->options.resume_ms)) != BATON_OK) {
+                               baton__after_ms(connector, patience_ms(peer, left))) != BATON_OK) {
         lose(peer, BATON_ERR_OUT_OF_MEMORY);
     }
     BATON__COUNT(connector, sessions_resumed);
@@ -136,13 +146,15 @@ static void go_on(baton__peer *peer, const baton_uuid *old_in, const baton_uuid 
     }
     bool hopeless = peer->failures >= 2 || (peer->failures >= 1 && !peer->ever_heard);
     if (hopeless || baton__peer_connect(peer) != BATON_OK) {
+        baton__map_forget(peer);
         lose(peer, peer->ever_heard || peer->dead ? BATON_ERR_PEER_LOST : BATON_ERR_UNREACHABLE);
         return;
     }
     if (to_tell || (peer->grants != NULL && old_in != NULL)) {
         baton__peer_tell_reset(peer, old_in != NULL ? old_in : old_out);
     }
-    resume(peer, old_in);
+    baton__map_tell(peer);
+    resume(peer, old_in, to_tell);
 }
 
 /* Everything of the old session is over: what was ending ends. */
@@ -179,6 +191,9 @@ int baton__peers_work(baton_connector *connector)
         }
         if (peer->closing && peer->endpoint_gone && peer->transfers == 0 && !peer->lingering) {
             drained(peer);
+        }
+        if (peer->releases != NULL && !peer->closing && !peer->reset_wanted) {
+            go_on(peer, NULL, &peer->out_session); /* it has no endpoint, but a word is due */
         }
         done++;
     }

@@ -67,10 +67,15 @@ static uint32_t find_descriptor(const baton__plan *plan, uint32_t index)
     return low;
 }
 
+uint32_t baton__plan_which(const baton__plan *plan, uint32_t index)
+{
+    return plan->first_chunk != NULL ? find_descriptor(plan, index) : 0;
+}
+
 baton_descriptor *baton__plan_descriptor(const baton__plan *plan, baton_descriptor *const *descriptors,
                                          uint32_t index)
 {
-    return descriptors[plan->first_chunk != NULL ? find_descriptor(plan, index) : 0];
+    return descriptors[baton__plan_which(plan, index)];
 }
 
 baton__piece baton__plan_piece(const baton__plan *plan, baton_descriptor *const *descriptors,

@@ -33,7 +33,8 @@ void baton__plan_fini(baton__plan *plan);
 baton__piece baton__plan_piece(const baton__plan *plan, baton_descriptor *const *descriptors,
                                uint32_t index);
 
-/* The descriptor that has the chunk. */
+/* The descriptor that has the chunk: its index, and itself. */
+uint32_t baton__plan_which(const baton__plan *plan, uint32_t index);
 baton_descriptor *baton__plan_descriptor(const baton__plan *plan, baton_descriptor *const *descriptors,
                                          uint32_t index);
 

@@ -11,6 +11,9 @@ int baton__engine_progress(void *context)
     if (connector->troubled != NULL) {
         done += baton__peers_work(connector);
     }
+    if (connector->copying != NULL) {
+        done += baton__map_work(connector);
+    }
     if (connector->deferred != NULL) {
         done += baton__deferred_work(connector);
     }
@@ -30,7 +33,7 @@ void baton__engine_hear(baton_connector *connector)
 bool baton__engine_arm(void *context)
 {
     baton_connector *connector = context;
-    if (connector->troubled != NULL || connector->ready_head != NULL) {
+    if (connector->troubled != NULL || connector->ready_head != NULL || connector->copying != NULL) {
         return false;
     }
     if (connector->table->arm(connector->transport)) {

@@ -72,6 +72,7 @@ static void on_look(baton_timer *timer)
         end_closes(connector);
         baton__outbox_forget(&connector->retired_orphans);
         renewal->retiring = false;
+        baton__inbox_reconsider(connector);
     } else {
         start(connector, &renewal->look, LOOK_MS);
     }

@@ -12,6 +12,7 @@ struct baton_descriptor {
     size_t size_bytes;
     baton_release_fn release; /* NULL: the owner does not learn when the memory is quiet */
     void *context;
+    const struct baton_pool *pool; /* NULL: not a piece of one */
     const baton_tensor *tensor;    /* NULL or tensor_storage */
     baton_tensor tensor_storage[]; /* one or none */
 };

@@ -32,6 +32,7 @@ typedef struct baton__payload {
     void *data;      /* the bytes, or what receive takes when it is announced only */
     size_t size;
     bool announced;  /* rendezvous: the bytes are still at the sender */
+    bool late;       /* it came to the worker that was left for a new one (renew) */
 } baton__payload;
 
 typedef struct baton__transport_callbacks {

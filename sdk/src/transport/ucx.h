@@ -35,6 +35,7 @@ struct baton__transport {
     ucp_address_t *address;
     size_t address_size;
     int fd;
+    bool hears_old;          /* it is the old worker that makes progress */
     ucp_worker_h old_worker; /* between renew and retire */
     unsigned shared_kinds;   /* of the endpoints so far; ucx_loopback.c */
     baton__loopback *loopback;

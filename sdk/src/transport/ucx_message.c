@@ -10,6 +10,7 @@ static ucs_status_t on_message(void *argument, const void *header, size_t header
         .data = data,
         .size = length,
         .announced = (param->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0,
+        .late = transport->hears_old,
     };
     transport->callbacks.message(transport->callback_context, header, header_length, &payload);
     return UCS_OK; /* what was announced and not received inside is dropped by UCX */

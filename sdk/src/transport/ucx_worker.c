@@ -192,7 +192,9 @@ static int progress(baton__transport *transport)
 {
     int done = (int)ucp_worker_progress(transport->worker);
     if (transport->old_worker != NULL) {
+        transport->hears_old = true;
         done += (int)ucp_worker_progress(transport->old_worker);
+        transport->hears_old = false;
     }
     if (transport->unsent != NULL || transport->cancelled != NULL || transport->closing != NULL) {
         done += baton__ucx_wire_progress(transport);

@@ -6,6 +6,7 @@
 #include <baton/handoff.h>
 #include <baton/metadata_json.h>
 #include <baton/nats_options.h>
+#include <baton/nats_server.h>
 #include <baton/offer.h>
 #include <baton/sdk.h>
 #include <baton/worker.h>

@@ -97,7 +97,7 @@ Test(dispatch, a_header_that_is_no_frame)
         size_t place;
         uint8_t value;
     } cases[] = {{0, 1, 0xBA}, {1, 1, 0xBA}, {135, 1, 0xBA}, {137, 1, 0xBA}, {136, 1, 0xBB},
-                 {136, 3, 0},  {136, 3, 18}, {136, 3, 255},  {136, 132, 1},  {136, 135, 1}};
+                 {136, 3, 0},  {136, 3, BATON__FRAME_TYPES}, {136, 3, 255},  {136, 132, 1},  {136, 135, 1}};
     baton__frame frame = to_origin(&to_read, BATON__FRAME_MOVED);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         uint8_t header[BATON__FRAME_SIZE + 1] = {0};

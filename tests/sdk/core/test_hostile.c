@@ -177,7 +177,7 @@ Test(hostile, broken_headers_are_refused)
     static const struct {
         size_t at;
         uint8_t value;
-    } changes[] = {{0, 1}, {3, 0}, {3, 18}, {3, 255}, {132, 1}};
+    } changes[] = {{0, 1}, {3, 0}, {3, BATON__FRAME_TYPES}, {3, 255}, {132, 1}};
     for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
         baton__frame_encode(&frame, header);
         header[changes[i].at] = changes[i].value;

@@ -172,6 +172,88 @@ Test(inbox, a_reset_with_the_block_of_somebody_else_is_refused)
     end_acked();
 }
 
+/* Places for sessions that there were not are no sessions. */
+Test(inbox, no_session_is_known_by_nobody)
+{
+    begin_acked();
+    baton__peer *peer = baton__peer_find(connectors[CONSUMER], &connectors[ORIGIN]->instance);
+    const baton__identity *identity = connectors[ORIGIN]->identity;
+    baton__block block;
+    cr_assert_eq(baton__block_decode(identity->block, identity->size, &block), BATON_OK);
+    block.address_version += 1000;
+    uint8_t forged[BATON__BLOCK_MAX];
+    size_t size = 0;
+    cr_assert_eq(baton__block_encode(&block, forged, sizeof(forged), &size), BATON_OK);
+    inject_reset(&(baton_uuid){0}, forged, size);
+    cr_assert_eq(peer->address_version, 0);
+    cr_assert(baton__peer_is_up(peer));
+    end_acked();
+}
+
+static void renew_origin(void)
+{
+    baton__loop_enter(connectors[ORIGIN]->loop);
+    baton__renewal_begin(connectors[ORIGIN], "a test");
+    baton__loop_leave(connectors[ORIGIN]->loop);
+}
+
+/* It has not heard of the new worker, nor closed its side. */
+Test(inbox, who_does_not_run_has_its_lease_to_come_back)
+{
+    pair_begin(&h, true, 1, SMALL, BATON_COMPLETION_ACK, 10000);
+    pair_pump();
+    renew_origin();
+    for (int i = 0; i < 12; i++) {
+        while (baton_connector_progress(connectors[ORIGIN]) != 0) {
+        }
+        fake_clock_advance_ms(BLOCKED_MS);
+    }
+    pair_pump();
+    cr_assert_not(baton_operation_is_over(h.passive));
+    end_acked();
+}
+
+/* Its metadata is of before, and there was nobody to tell. What is served on the way to the old worker ends with it. */
+Test(inbox, who_opens_at_the_old_worker_is_told)
+{
+    fake_plan(BATON__FRAME_OPEN, FAKE_HOLD, 1);
+    pair_begin(&h, true, 1, SMALL, BATON_COMPLETION_ACK, 0);
+    pair_pump();
+    renew_origin();
+    pair_pump();
+    fake_release();
+    pair_pump();
+    const baton__peer *peer = baton__peer_find(connectors[CONSUMER], &connectors[ORIGIN]->instance);
+    cr_assert_not_null(peer);
+    cr_assert_eq(peer->address_version, 1);
+    pair_advance_ms(RETIRED_MS);
+    end_acked();
+    cr_assert_eq(pair_stats(CONSUMER).sessions_resumed, 1);
+    cr_assert_leq(pair_stats(ORIGIN).sessions_resumed, 1);
+}
+
+/* Another process has died in the middle of a message to the new worker already, and no operation is left that waits. */
+Test(inbox, a_doubt_waits_for_the_end_of_the_last_renewal)
+{
+    begin_acked();
+    end_acked();
+    renew_origin();
+    pair_pump();
+    fake_block(fake_address(ORIGIN));
+    baton__loop_enter(connectors[ORIGIN]->loop);
+    baton__inbox_suspect(connectors[ORIGIN]);
+    baton__loop_leave(connectors[ORIGIN]->loop);
+    cr_assert_eq(fake_loopbacks(), 0);
+    pair_advance_ms(RETIRED_MS);
+    for (int i = 0; i < 3; i++) {
+        pair_advance_ms(BLOCKED_MS);
+    }
+    cr_assert_eq(fake_loopbacks(), 1);
+    cr_assert_eq(pair_stats(ORIGIN).workers_renewed, 2);
+    begin_acked();
+    end_acked();
+}
+
 /* The old worker stays, and with it what does not need the queue. */
 Test(inbox, without_a_new_worker_nothing_changes)
 {

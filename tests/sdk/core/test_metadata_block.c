@@ -8,7 +8,7 @@
 
 static uint8_t encoded[SAMPLE_BUFFER_SIZE];
 
-enum { NAME_AT = 118, NAME_LENGTH = 10, ADDRESS_AT = NAME_AT + 1 + NAME_LENGTH };
+enum { NAME_AT = 122, NAME_LENGTH = 10, ADDRESS_AT = NAME_AT + 1 + NAME_LENGTH };
 
 /* In a buffer of exactly its size, so that a read beyond the end is seen. */
 static baton_status decode_copy(const uint8_t *data, size_t size, baton__block *block)
@@ -66,7 +66,7 @@ Test(metadata_block, the_address_is_a_view_into_the_block)
 Test(metadata_block, the_layout_is_as_documented)
 {
     size_t size = sample_encoded_block(encoded);
-    cr_assert_eq(size, 121 + NAME_LENGTH + SAMPLE_ADDRESS_SIZE);
+    cr_assert_eq(size, 125 + NAME_LENGTH + SAMPLE_ADDRESS_SIZE);
     cr_assert_arr_eq(encoded, "BTNB\x01\x00", 6);
     cr_assert_eq(encoded[6], size - 14);
     cr_assert_arr_eq(encoded + 7, "\0\0\0", 3);

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reader's side of the path `map`. */
+#include "core/engine.h"
+
+#include "base/log.h"
+#include "base/siphash.h"
+#include "base/wire.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum map_state {
+    MAP_WANTED = 0,
+    MAP_ASKED,
+    MAP_COPYING,
+    MAP_COPIED,
+    MAP_REFUSED
+} map_state;
+
+struct baton__map {
+    baton_operation *op;
+    map_state state;
+    bool held;   /* the peer holds the memory for us */
+    bool listed; /* in the connector's list */
+    uint32_t pools_count;
+    baton__mapped *pools[BATON__MAP_POOLS_MAX];
+    baton__map *prev;
+    baton__map *next;
+    const uint8_t *sources[]; /* one for each descriptor */
+};
+
+/* A RELEASE that could not be sent. */
+struct baton__release {
+    baton__release *next;
+    baton_uuid operation;
+    baton_key nonce;
+    baton_key token;
+};
+
+baton_key baton__map_proof(const baton_key *group, const baton_key *nonce, char side)
+{
+    uint8_t text[sizeof(nonce->bytes) + 1];
+    memcpy(text, nonce->bytes, sizeof(nonce->bytes));
+    text[sizeof(nonce->bytes)] = (uint8_t)side;
+    baton_key proof;
+    baton__siphash_128(group->bytes, text, sizeof(text), proof.bytes);
+    return proof;
+}
+
+static bool is_on_this_host(const baton__process *process)
+{
+    static const uint8_t unknown[sizeof(process->boot_id)];
+    baton__process self;
+    baton__process_self(&self);
+    return memcmp(process->boot_id, unknown, sizeof(unknown)) != 0 &&
+           memcmp(process->boot_id, self.boot_id, sizeof(self.boot_id)) == 0;
+}
+
+/* NULL: nothing is against it. */
+static const char *objection(const baton_operation *op)
+{
+    const baton__block *block = baton__metadata_block(op->a.metadata);
+    if (op->kind != BATON_OPERATION_READ) {
+        return "only reads map";
+    }
+    if ((block->flags & BATON__BLOCK_MAPPABLE) == 0) {
+        return "not every descriptor is of a pool with a group";
+    }
+    if (!op->connector->has_map_group) {
+        return "this connector has no map_group";
+    }
+    if (!is_on_this_host(&block->process)) {
+        return "the peer is on another host";
+    }
+    if (op->bytes_total < BATON__MAP_MIN) {
+        return "less than 64 KiB, which a message brings sooner";
+    }
+    return op->count > BATON__MAP_COUNT_MAX ? "more than 1,024 descriptors" : NULL;
+}
+
+static void say_why_not(baton_operation *op, const char *why)
+{
+    __atomic_store_n(&op->why_not_map, why, __ATOMIC_RELAXED);
+}
+
+void baton__map_want(baton_operation *op)
+{
+    const char *why = objection(op);
+    if (why != NULL) {
+        say_why_not(op, why);
+        return;
+    }
+    baton__map *map = calloc(1, sizeof(*map) + op->count * sizeof(map->sources[0]));
+    if (map == NULL) {
+        say_why_not(op, "out of memory");
+        return;
+    }
+    map->op = op;
+    op->a.map = map;
+}
+
+bool baton__map_is_on(const baton_operation *op)
+{
+    return op->a.map != NULL && op->a.map->state != MAP_REFUSED;
+}
+
+bool baton__map_granted(baton_operation *op)
+{
+    baton__map *map = op->a.map;
+    if (!baton__map_is_on(op)) {
+        return false;
+    }
+    if (map->state == MAP_WANTED || map->state == MAP_ASKED) { /* again: the answer was lost with its session */
+        baton__frame frame = {.type = BATON__FRAME_MAP,
+                              .key = op->a.token,
+                              .aux = baton__map_proof(&op->connector->map_group, &op->a.nonce, 'C')};
+        map->state = MAP_ASKED;
+        (void)baton__active_send(op, &frame, NULL, 0);
+        baton_loop_expect(op->connector->loop);
+    }
+    return true;
+}
+
+static void put_pools(baton_operation *op)
+{
+    baton__map *map = op->a.map;
+    while (map->pools_count != 0) {
+        baton__mapped_put(op->connector, map->pools[--map->pools_count]);
+    }
+}
+
+static void send_release(baton_operation *op)
+{
+    baton__frame frame = {.type = BATON__FRAME_RELEASE, .key = op->a.token};
+    op->a.map->held = false;
+    if (op->peer == NULL || baton__active_send(op, &frame, NULL, 0)) {
+        return;
+    }
+    baton__release *release = malloc(sizeof(*release));
+    if (release == NULL) {
+        BATON__ERROR("%s: out of memory: %s holds its memory until this process ends", op->connector->name, op->peer_name);
+        return;
+    }
+    *release = (baton__release){.operation = op->id, .nonce = op->a.nonce, .token = op->a.token};
+    LL_PREPEND(op->peer->releases, release);
+    op->peer->to_tell = true;
+    baton__peer_trouble(op->peer);
+}
+
+static void refuse(baton_operation *op, const char *why)
+{
+    BATON__DEBUG("%s: no map with %s: %s", op->connector->name, op->peer_name, why);
+    say_why_not(op, why);
+    op->a.map->state = MAP_REFUSED;
+    put_pools(op);
+    if (op->a.map->held) {
+        send_release(op);
+    }
+    baton__active_pump(op); /* by am */
+}
+
+static bool read_pools(baton_operation *op, baton__reader *reader)
+{
+    baton__map *map = op->a.map;
+    uint16_t count = baton__read_u16(reader);
+    if (count == 0 || count > BATON__MAP_POOLS_MAX) {
+        return false;
+    }
+    for (uint16_t i = 0; i < count; i++) {
+        baton_uuid pool;
+        baton__read_bytes(reader, pool.bytes, sizeof(pool.bytes));
+        uint64_t base = baton__read_u64(reader);
+        uint64_t size = baton__read_u64(reader);
+        uint16_t key_size = baton__read_u16(reader);
+        const uint8_t *key = baton__read_view(reader, key_size);
+        if (key == NULL || reader->failed ||
+            baton__mapped_get(op->connector, &pool, key, key_size, base, size, &map->pools[i]) != BATON_OK) {
+            return false;
+        }
+        map->pools_count++;
+    }
+    return true;
+}
+
+static bool read_sources(baton_operation *op, baton__reader *reader)
+{
+    baton__map *map = op->a.map;
+    for (uint32_t i = 0; i < op->count; i++) {
+        uint16_t pool = baton__read_u16(reader);
+        uint64_t offset = baton__read_u64(reader);
+        if (reader->failed || pool >= map->pools_count) {
+            return false;
+        }
+        map->sources[i] =
+            baton__mapped_at(map->pools[pool], offset, baton_descriptor_size(op->descriptors[i]));
+        if (map->sources[i] == NULL) {
+            return false;
+        }
+    }
+    return baton__reader_left(reader) == 0;
+}
+
+static const char *why_refused(baton_status reason)
+{
+    switch (reason) {
+    case BATON_ERR_FORBIDDEN:
+        return "the group's secret is not that of the peer's pool";
+    case BATON_ERR_TOO_LARGE:
+        return "the descriptors are of too many pools";
+    default:
+        return "the peer gives no keys";
+    }
+}
+
+void baton__map_keys(baton_operation *op, const baton__frame *frame, const baton__payload *payload)
+{
+    baton__map *map = op->a.map;
+    if (map == NULL || map->state != MAP_ASKED || op->ending) {
+        BATON__COUNT(op->connector, refused_state);
+        return;
+    }
+    if (payload->size == 0) {
+        refuse(op, why_refused(baton__reason_unpack(frame->c)));
+        return;
+    }
+    map->held = true;
+    baton_key proof = baton__map_proof(&op->connector->map_group, &op->a.nonce, 'O');
+    if (!baton_key_equal(&proof, &frame->aux)) {
+        BATON__COUNT(op->connector, refused_token);
+        refuse(op, "the peer does not know the group's secret");
+        return;
+    }
+    baton__reader reader = baton__reader_make(payload->data, payload->size);
+    if (!read_pools(op, &reader)) {
+        refuse(op, "the peer's shared memory cannot be mapped here: another IPC namespace or user");
+        return;
+    }
+    if (!read_sources(op, &reader)) {
+        BATON__COUNT(op->connector, refused_bounds);
+        refuse(op, "the peer's keys do not fit");
+        return;
+    }
+    map->state = MAP_COPYING;
+    map->listed = true;
+    __atomic_store_n(&op->mapped, true, __ATOMIC_RELAXED);
+    DL_APPEND(op->connector->copying, map);
+}
+
+static void unlist(baton__map *map)
+{
+    if (map->listed) {
+        map->listed = false;
+        DL_DELETE(map->op->connector->copying, map);
+    }
+}
+
+static void copy_chunk(baton__map *map)
+{
+    baton_operation *op = map->op;
+    uint32_t index = baton__bits_next_clear(&op->a.done, 0);
+    if (index < op->plan.chunks) {
+        baton__piece piece = baton__plan_piece(&op->plan, op->descriptors, index);
+        uint32_t which = baton__plan_which(&op->plan, index);
+        const uint8_t *first = baton_descriptor_pointer(op->descriptors[which]);
+        size_t offset = (size_t)(piece.pointer - first);
+        memcpy(piece.pointer, map->sources[which] + offset, piece.size);
+        (void)baton__bits_set(&op->a.claimed, index);
+        (void)baton__bits_set(&op->a.done, index);
+        __atomic_add_fetch(&op->bytes_moved, piece.size, __ATOMIC_RELAXED);
+        BATON__COUNT_BY(op->connector, bytes_mapped, piece.size);
+    }
+    if (baton__bits_full(&op->a.done)) {
+        map->state = MAP_COPIED;
+        baton__operation_note_transport(op, op->peer);
+        unlist(map);
+        put_pools(op);
+        baton__active_pump(op);
+    }
+}
+
+int baton__map_work(baton_connector *connector)
+{
+    int done = 0;
+    baton__map *map;
+    baton__map *next;
+    DL_FOREACH_SAFE(connector->copying, map, next)
+    {
+        copy_chunk(map); /* may end this operation, and no other */
+        done++;
+    }
+    return done;
+}
+
+void baton__map_leave(baton_operation *op)
+{
+    if (op->a.map != NULL) {
+        unlist(op->a.map);
+        put_pools(op);
+        if (op->a.map->held && !op->a.final) {
+            send_release(op);
+        }
+    }
+}
+
+void baton__map_fini(baton_operation *op)
+{
+    free(op->a.map);
+    op->a.map = NULL;
+}
+
+void baton__map_tell(baton__peer *peer)
+{
+    for (baton__release *release; (release = peer->releases) != NULL;) {
+        LL_DELETE(peer->releases, release);
+        baton__frame frame = {.type = BATON__FRAME_RELEASE,
+                              .session = peer->out_session,
+                              .operation = release->operation,
+                              .nonce = release->nonce,
+                              .key = release->token};
+        (void)baton__send_control(peer, &frame, NULL, 0);
+        free(release);
+    }
+}
+
+void baton__map_forget(baton__peer *peer)
+{
+    for (baton__release *release; (release = peer->releases) != NULL;) {
+        LL_DELETE(peer->releases, release);
+        free(release);
+    }
+}

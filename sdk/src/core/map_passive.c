@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The owner's side of the path `map`: who may read, and until when. */
+#include "core/engine.h"
+
+#include "base/log.h"
+#include "base/process.h"
+#include "base/wire.h"
+#include "memory/pool.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+/* A consumer may read the memory of an operation: one transfer in flight of its grant, or in quarantine. */
+struct baton__hold {
+    baton_connector *connector;
+    baton_uuid operation;
+    baton_key nonce;
+    baton_key token;
+    baton__process process;
+    /* In quarantine: */
+    baton_source life; /* the pidfd of the process */
+    uint32_t count;
+    baton_descriptor **descriptors;
+    baton__hold *prev;
+    baton__hold *next;
+};
+
+static void refuse(baton__grant *grant, baton_status reason)
+{
+    baton__frame frame = {.type = BATON__FRAME_KEYS, .c = baton__reason_pack(reason)};
+    baton__grant_send(grant, &frame);
+}
+
+typedef struct pools {
+    const baton__share *share[BATON__MAP_POOLS_MAX];
+    uint16_t count;
+} pools;
+
+static baton_status collect(const baton_operation *op, pools *found)
+{
+    for (uint32_t i = 0; i < op->count; i++) {
+        const baton__share *share = baton__pool_share(op->descriptors[i]);
+        uint16_t at = 0;
+        if (share == NULL) {
+            return BATON_ERR_NOT_SUPPORTED;
+        }
+        while (at < found->count && found->share[at] != share) {
+            at++;
+        }
+        if (at == found->count) {
+            if (found->count == BATON__MAP_POOLS_MAX) {
+                return BATON_ERR_TOO_LARGE;
+            }
+            found->share[found->count++] = share;
+        }
+    }
+    return BATON_OK;
+}
+
+/* One proof for all: of the group of the first pool, and the others have the same. */
+static baton_status check(const baton_operation *op, const baton__frame *frame, pools *found)
+{
+    if (op->kind != BATON_OPERATION_READABLE || op->count > BATON__MAP_COUNT_MAX) {
+        return BATON_ERR_NOT_SUPPORTED;
+    }
+    baton_status status = collect(op, found);
+    if (status != BATON_OK) {
+        return status;
+    }
+    for (uint16_t i = 0; i < found->count; i++) {
+        baton_key proof = baton__map_proof(&found->share[i]->group, &frame->nonce, 'C');
+        if (!baton_key_equal(&proof, &frame->aux)) {
+            return BATON_ERR_FORBIDDEN;
+        }
+    }
+    return BATON_OK;
+}
+
+static void write_keys(const baton_operation *op, const pools *found, baton__writer *writer)
+{
+    baton__write_u16(writer, found->count);
+    for (uint16_t i = 0; i < found->count; i++) {
+        const baton__segment *segment = found->share[i]->segment;
+        baton__write_bytes(writer, found->share[i]->id.bytes, sizeof(found->share[i]->id.bytes));
+        baton__write_u64(writer, (uint64_t)(uintptr_t)segment->pointer);
+        baton__write_u64(writer, segment->size);
+        baton__write_u16(writer, (uint16_t)segment->key_size);
+        baton__write_bytes(writer, segment->key, segment->key_size);
+    }
+    for (uint32_t i = 0; i < op->count; i++) {
+        const baton__share *share = baton__pool_share(op->descriptors[i]);
+        uint16_t at = 0;
+        while (found->share[at] != share) {
+            at++;
+        }
+        baton__write_u16(writer, at);
+        baton__write_u64(writer, (uint64_t)((const uint8_t *)baton_descriptor_pointer(op->descriptors[i]) -
+                                            (const uint8_t *)share->segment->pointer));
+    }
+}
+
+static void send_keys(baton__grant *grant, const pools *found)
+{
+    uint8_t bytes[BATON__KEYS_MAX];
+    baton__writer writer = baton__writer_make(bytes, sizeof(bytes));
+    write_keys(grant->operation, found, &writer);
+    baton__frame frame = {.type = BATON__FRAME_KEYS,
+                          .session = grant->session,
+                          .operation = grant->operation->id,
+                          .nonce = grant->nonce,
+                          .aux = baton__map_proof(&found->share[0]->group, &grant->nonce, 'O')};
+    if (grant->peer != NULL && grant->attached) {
+        (void)baton__send_control(grant->peer, &frame, bytes, writer.used);
+    }
+}
+
+void baton__hold_ask(baton__grant *grant, const baton__frame *frame)
+{
+    baton_operation *op = grant->operation;
+    pools found = {.count = 0};
+    baton_status status = check(op, frame, &found);
+    if (status == BATON_OK && grant->hold == NULL) {
+        grant->hold = calloc(1, sizeof(*grant->hold));
+        status = grant->hold != NULL ? BATON_OK : BATON_ERR_OUT_OF_MEMORY;
+        if (status == BATON_OK) {
+            *grant->hold = (baton__hold){.connector = op->connector,
+                                         .operation = op->id,
+                                         .nonce = grant->nonce,
+                                         .token = grant->token,
+                                         .process = grant->peer->process};
+            grant->inflight++;
+            op->inflight++;
+        }
+    }
+    if (status != BATON_OK) {
+        BATON__COUNT_BY(op->connector, refused_token, status == BATON_ERR_FORBIDDEN);
+        refuse(grant, status);
+        return;
+    }
+    __atomic_store_n(&op->mapped, true, __ATOMIC_RELAXED);
+    baton__operation_note_transport(op, grant->peer);
+    send_keys(grant, &found);
+}
+
+static void let_go(baton__grant *grant)
+{
+    grant->hold = NULL;
+    grant->inflight--;
+    grant->operation->inflight--;
+}
+
+void baton__hold_end(baton__grant *grant)
+{
+    if (grant->hold != NULL) {
+        free(grant->hold);
+        let_go(grant);
+    }
+}
+
+static void end_quarantine(baton__hold *hold)
+{
+    baton_connector *connector = hold->connector;
+    DL_DELETE(connector->holds, hold);
+    BATON__UNCOUNT(connector, quarantined);
+    if (hold->life.added_) {
+        baton_loop_source_remove(connector->loop, &hold->life);
+        (void)close(hold->life.fd);
+    }
+    for (uint32_t i = 0; i < hold->count; i++) {
+        baton_descriptor_release(hold->descriptors[i]);
+    }
+    free(hold->descriptors);
+    free(hold);
+}
+
+static void on_death(baton_source *source, uint32_t events)
+{
+    (void)events;
+    end_quarantine((baton__hold *)((char *)source - offsetof(baton__hold, life)));
+}
+
+/* False: it is dead. */
+static bool watch(baton__hold *hold)
+{
+    int fd = -1;
+    switch (baton__process_watch(&hold->process, &fd)) {
+    case BATON__PROCESS_DEAD:
+        return false;
+    case BATON__PROCESS_ALIVE:
+        hold->life = (baton_source){.fd = fd, .events = EPOLLIN, .ready = on_death};
+        if (baton_loop_source_add(hold->connector->loop, &hold->life) != BATON_OK) {
+            (void)close(fd); /* then its RELEASE alone can end it */
+        }
+        return true;
+    default:
+        return true;
+    }
+}
+
+void baton__hold_quarantine(baton__grant *grant)
+{
+    baton__hold *hold = grant->hold;
+    baton_operation *op = grant->operation;
+    if (!watch(hold)) {
+        baton__hold_end(grant);
+        return;
+    }
+    hold->descriptors = calloc(op->count, sizeof(hold->descriptors[0]));
+    if (hold->descriptors == NULL) {
+        BATON__ERROR("%s: out of memory: what %s may still read is never given back", op->connector->name, op->peer_name);
+    }
+    for (uint32_t i = 0; i < op->count; i++) {
+        baton_descriptor *kept = baton_descriptor_acquire(op->descriptors[i]);
+        if (hold->descriptors != NULL) {
+            hold->descriptors[hold->count++] = kept;
+        }
+    }
+    DL_APPEND(op->connector->holds, hold);
+    BATON__COUNT(op->connector, quarantined);
+    BATON__WARN("%s: %s may still read memory of ours; it is held back", op->connector->name, op->peer_name);
+    let_go(grant);
+    grant->reason = BATON_ERR_QUARANTINED;
+    op->end_reason = BATON_ERR_QUARANTINED;
+}
+
+bool baton__hold_released(baton_connector *connector, const baton__frame *frame)
+{
+    baton__hold *hold;
+    baton__hold *next;
+    DL_FOREACH_SAFE(connector->holds, hold, next)
+    {
+        if (baton_key_equal(&hold->nonce, &frame->nonce) && baton_key_equal(&hold->token, &frame->key) &&
+            baton_uuid_equal(&hold->operation, &frame->operation)) {
+            end_quarantine(hold);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What no connector watches any more, of all that ever were: it stays. */
+static baton__hold *kept;
+
+static void keep(baton__hold *hold)
+{
+    baton_connector *connector = hold->connector;
+    DL_DELETE(connector->holds, hold);
+    BATON__WARN("%s: memory that a peer may still read is never given back", connector->name);
+    if (hold->life.added_) {
+        baton_loop_source_remove(connector->loop, &hold->life);
+        (void)close(hold->life.fd);
+    }
+    hold->connector = NULL;
+    hold->next = __atomic_load_n(&kept, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&kept, &hold->next, hold, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    }
+}
+
+void baton__holds_fini(baton_connector *connector)
+{
+    baton__hold *hold;
+    baton__hold *next;
+    DL_FOREACH_SAFE(connector->holds, hold, next)
+    {
+        int fd = -1;
+        bool dead = baton__process_watch(&hold->process, &fd) == BATON__PROCESS_DEAD;
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        if (dead) {
+            end_quarantine(hold);
+        } else {
+            keep(hold);
+        }
+    }
+}

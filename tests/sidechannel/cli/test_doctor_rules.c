@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the doctor reads, and how it judges. */
+#include "doctor_checks.h"
+#include "doctor_text.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static const char *size_text(uint64_t bytes)
+{
+    static char text[DOCTOR_SIZE_TEXT];
+    return doctor_print_size(bytes, text);
+}
+
+Test(doctor_rules, prints_sizes)
+{
+    cr_assert_str_eq(size_text(0), "0 bytes");
+    cr_assert_str_eq(size_text(1023), "1023 bytes");
+    cr_assert_str_eq(size_text(65536), "64 KiB");
+    cr_assert_str_eq(size_text(3ull << 29), "1.5 GiB");
+    cr_assert_str_eq(size_text(UINT64_MAX), "no limit");
+}
+
+Test(doctor_rules, parses_sizes_as_ucx_does)
+{
+    uint64_t size = 1;
+    cr_assert(doctor_parse_size("8256", &size) && size == 8256);
+    cr_assert(doctor_parse_size("64k", &size) && size == 65536);
+    cr_assert(doctor_parse_size("64KB", &size) && size == 65536);
+    cr_assert(doctor_parse_size("2M", &size) && size == 2097152);
+    cr_assert(doctor_parse_size("inf", &size) && size == UINT64_MAX);
+    cr_assert(doctor_parse_size("99999999999999999T", &size) && size == UINT64_MAX - 1);
+    size = 5;
+    cr_assert_not(doctor_parse_size("auto", &size));
+    cr_assert_not(doctor_parse_size("-1", &size));
+    cr_assert_not(doctor_parse_size("1x", &size));
+    cr_assert_not(doctor_parse_size("", &size));
+    cr_assert_eq(size, 5);
+}
+
+Test(doctor_rules, parses_times_and_switches_as_ucx_does)
+{
+    uint64_t us = 0;
+    bool on = false;
+    cr_assert(doctor_parse_time("1s", &us) && us == 1000000);
+    cr_assert(doctor_parse_time("20", &us) && us == 20000000);
+    cr_assert(doctor_parse_time("500ms", &us) && us == 500000);
+    cr_assert(doctor_parse_time("inf", &us) && us == UINT64_MAX);
+    cr_assert_not(doctor_parse_time("1h", &us));
+    cr_assert(doctor_parse_switch("Y", &on) && on);
+    cr_assert(doctor_parse_switch("0", &on) && !on);
+    cr_assert_not(doctor_parse_switch("try", &on));
+}
+
+Test(doctor_rules, shows_no_password)
+{
+    char text[128];
+    doctor_print_urls("nats://u:p@ss@a:1,tls://t@b:2,c:3", text, sizeof(text));
+    cr_assert_str_eq(text, "nats://a:1,tls://b:2,c:3");
+    doctor_print_urls("u:secret@host", text, sizeof(text));
+    cr_assert_str_eq(text, "host");
+    char little[8];
+    doctor_print_urls("nats://abc:1,nats://def:2", little, sizeof(little));
+    cr_assert_eq(strlen(little), 7);
+    doctor_print_urls("", text, sizeof(text));
+    cr_assert_str_empty(text);
+}
+
+Test(doctor_rules, knows_versions_of_ucx)
+{
+    cr_assert_eq(doctor_rate_ucx(1, 12, false).severity, DOCTOR_ERROR);
+    cr_assert_eq(doctor_rate_ucx(1, 13, true).severity, DOCTOR_WARNING);
+    cr_assert_eq(doctor_rate_ucx(1, 13, false).severity, DOCTOR_NOTE);
+    cr_assert_eq(doctor_rate_ucx(1, 14, true).severity, DOCTOR_OK);
+    cr_assert_eq(doctor_rate_ucx(1, 18, false).severity, DOCTOR_OK);
+    cr_assert_eq(doctor_rate_ucx(1, 19, false).severity, DOCTOR_NOTE);
+    cr_assert_eq(doctor_rate_ucx(2, 0, false).severity, DOCTOR_NOTE);
+}
+
+Test(doctor_rules, judges_limits)
+{
+    uint64_t peers = 0;
+    cr_assert_eq(doctor_rate_memlock(65536, false).severity, DOCTOR_NOTE);
+    cr_assert_eq(doctor_rate_memlock(65536, true).severity, DOCTOR_WARNING);
+    cr_assert_eq(doctor_rate_memlock(1ull << 30, false).severity, DOCTOR_OK);
+    cr_assert_eq(doctor_rate_memlock(1ull << 30, true).severity, DOCTOR_WARNING);
+    cr_assert_eq(doctor_rate_memlock(UINT64_MAX, true).severity, DOCTOR_OK);
+    cr_assert_eq(doctor_rate_nofile(10, &peers).severity, DOCTOR_WARNING);
+    cr_assert_eq(peers, 0);
+    cr_assert_eq(doctor_rate_nofile(256, &peers).severity, DOCTOR_WARNING);
+    cr_assert_eq(doctor_rate_nofile(1024, &peers).severity, DOCTOR_NOTE);
+    cr_assert_eq(peers, 240);
+    cr_assert_eq(doctor_rate_nofile(65536, &peers).severity, DOCTOR_OK);
+    cr_assert_eq(doctor_rate_nofile(UINT64_MAX, &peers).severity, DOCTOR_OK);
+    cr_assert_eq(peers, UINT64_MAX);
+    cr_assert_eq(doctor_rate_shm(1 << 20).severity, DOCTOR_ERROR);
+    cr_assert_eq(doctor_rate_shm(64 << 20).severity, DOCTOR_WARNING);
+    cr_assert_eq(doctor_rate_shm(1 << 30).severity, DOCTOR_OK);
+}
+
+static doctor_severity rate(const char *name, const char *value)
+{
+    doctor_verdict verdict = doctor_rate_variable(name, value);
+    cr_assert_eq(verdict.severity == DOCTOR_OK, verdict.fix == NULL, "%s=%s", name, value);
+    return verdict.severity;
+}
+
+Test(doctor_rules, judges_variables)
+{
+    cr_assert_eq(rate("UCX_POSIX_ERROR_HANDLING", "n"), DOCTOR_WARNING);
+    cr_assert_eq(rate("UCX_POSIX_ERROR_HANDLING", "y"), DOCTOR_OK);
+    cr_assert_eq(rate("UCX_SYSV_ERROR_HANDLING", "0"), DOCTOR_WARNING);
+    cr_assert_eq(rate("UCX_ZCOPY_THRESH", "64k"), DOCTOR_WARNING);
+    cr_assert_eq(rate("UCX_ZCOPY_THRESH", "auto"), DOCTOR_WARNING);
+    cr_assert_eq(rate("UCX_ZCOPY_THRESH", "inf"), DOCTOR_OK);
+    cr_assert_eq(rate("UCX_RCACHE_ENABLE", "try"), DOCTOR_WARNING);
+    cr_assert_eq(rate("UCX_RCACHE_ENABLE", "n"), DOCTOR_OK);
+    cr_assert_eq(rate("UCX_KEEPALIVE_INTERVAL", "20s"), DOCTOR_WARNING);
+    cr_assert_eq(rate("UCX_KEEPALIVE_INTERVAL", "1s"), DOCTOR_OK);
+    cr_assert_eq(rate("UCX_POSIX_SEG_SIZE", "64k"), DOCTOR_ERROR);
+    cr_assert_eq(rate("UCX_POSIX_SEG_SIZE", "32k"), DOCTOR_OK);
+    cr_assert_eq(rate("UCX_TCP_TX_SEG_SIZE", "8k"), DOCTOR_NOTE);
+    cr_assert_eq(rate("UCX_LOG_LEVEL", "data"), DOCTOR_NOTE);
+    cr_assert_eq(rate("UCX_LOG_LEVEL", "info"), DOCTOR_OK);
+    cr_assert_eq(rate("UCX_WARN_UNUSED_ENV_VARS", "n"), DOCTOR_NOTE);
+    cr_assert_eq(rate("UCX_SOMETHING", "n"), DOCTOR_OK);
+    cr_assert_eq(rate("BATON_NATS_URL", "nats://a"), DOCTOR_OK);
+    cr_assert_eq(rate("BATON_NATS_ULR", "nats://a"), DOCTOR_NOTE);
+    cr_assert_eq(rate("BATON_LOG_LEVEL", "loud"), DOCTOR_WARNING);
+    cr_assert_eq(rate("BATON_LOG_LEVEL", "debug"), DOCTOR_OK);
+}
+
+Test(doctor_rules, counts_descriptors)
+{
+    cr_assert_eq(doctor_descriptors_of(1000, 500, 50), 0);
+    cr_assert_eq(doctor_descriptors_of(1024 + 500, 500, 50), 1);
+    cr_assert_eq(doctor_descriptors_of(1024 + 500 + 100, 500, 50), 3);
+    cr_assert_eq(doctor_descriptors_of(1ull << 30, 500, 50), BATON_DESCRIPTORS_MAX);
+    cr_assert_eq(doctor_descriptors_of(1ull << 20, 500, 0), 0);
+}
+
+Test(doctor_rules, takes_the_words_out_of_a_log_line)
+{
+    char text[128];
+    cr_assert(doctor_words_of_ucx("ucx: unused env variable: UCX_A (maybe: B) (config/parser.c:1908)", text, sizeof(text)));
+    cr_assert_str_eq(text, "unused env variable: UCX_A (maybe: B)");
+    cr_assert(doctor_words_of_ucx("ucx: short", text, sizeof(text)));
+    cr_assert_str_eq(text, "short");
+    cr_assert_not(doctor_words_of_ucx("worker a: connected", text, sizeof(text)));
+}
