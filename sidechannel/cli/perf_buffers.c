@@ -13,6 +13,7 @@ struct perf_buffers {
     size_t slots;
     unsigned char **memory;         /* of each slot */
     baton_descriptor **descriptors; /* segments of slot 0, of slot 1, ... */
+    baton_pool *pool;               /* NULL: malloc'ed */
 };
 
 enum { ALIGNMENT = 4096, WORD = sizeof(uint64_t) };
@@ -69,8 +70,30 @@ static baton_status allocate(perf_buffers *buffers)
                                 buffers->slots, buffers->size);
 }
 
-baton_status perf_buffers_create(uint64_t size_bytes, uint64_t segments, uint64_t slots,
-                                 perf_buffers **buffers_out)
+static baton_status take_pieces(perf_buffers *buffers)
+{
+    baton_pool_options options = BATON_POOL_OPTIONS_INIT;
+    size_t rounded = (buffers->size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    options.capacity_bytes = rounded * buffers->slots;
+    options.alignment_bytes = ALIGNMENT;
+    options.group = PERF_GROUP;
+    buffers->memory = calloc(buffers->slots, sizeof(*buffers->memory));
+    buffers->descriptors = calloc(buffers->slots, sizeof(baton_descriptor *));
+    if (buffers->memory == NULL || buffers->descriptors == NULL) {
+        return perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory");
+    }
+    baton_status status = baton_pool_create(&options, &buffers->pool);
+    for (size_t slot = 0; status == BATON_OK && slot < buffers->slots; slot++) {
+        status = baton_pool_allocate(buffers->pool, buffers->size, &buffers->descriptors[slot]);
+        if (status == BATON_OK) {
+            buffers->memory[slot] = baton_descriptor_pointer(buffers->descriptors[slot]);
+        }
+    }
+    return status == BATON_OK ? BATON_OK : perf_fail_baton(status, "a pool");
+}
+
+static baton_status create(uint64_t size_bytes, uint64_t segments, uint64_t slots,
+                           baton_status (*fill)(perf_buffers *), perf_buffers **buffers_out)
 {
     if (!is_affordable(size_bytes, slots)) {
         return perf_fail(
@@ -86,13 +109,24 @@ baton_status perf_buffers_create(uint64_t size_bytes, uint64_t segments, uint64_
     buffers->size = (size_t)size_bytes;
     buffers->segments = (size_t)segments;
     buffers->slots = (size_t)slots;
-    baton_status status = allocate(buffers);
+    baton_status status = fill(buffers);
     if (status != BATON_OK) {
         perf_buffers_destroy(buffers);
         return status;
     }
     *buffers_out = buffers;
     return BATON_OK;
+}
+
+baton_status perf_buffers_create(uint64_t size_bytes, uint64_t segments, uint64_t slots,
+                                 perf_buffers **buffers_out)
+{
+    return create(size_bytes, segments, slots, allocate, buffers_out);
+}
+
+baton_status perf_buffers_create_shared(uint64_t size_bytes, uint64_t slots, perf_buffers **buffers_out)
+{
+    return create(size_bytes, 1, slots, take_pieces, buffers_out);
 }
 
 void perf_buffers_destroy(perf_buffers *buffers)
@@ -104,9 +138,10 @@ void perf_buffers_destroy(perf_buffers *buffers)
          i++) {
         baton_descriptor_release(buffers->descriptors[i]);
     }
-    for (size_t slot = 0; buffers->memory != NULL && slot < buffers->slots; slot++) {
+    for (size_t slot = 0; buffers->pool == NULL && buffers->memory != NULL && slot < buffers->slots; slot++) {
         free(buffers->memory[slot]);
     }
+    baton_pool_destroy(buffers->pool);
     free(buffers->descriptors);
     free(buffers->memory);
     free(buffers);

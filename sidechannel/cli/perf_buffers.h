@@ -7,13 +7,16 @@
 /*
  * The memory of one side: slots of one size, each cut into segments, which are descriptors. The
  * size divides evenly but for the last segment. It is the memory of this program, as an application
- * has it: malloc'ed, and touched.
+ * has it, malloc'ed, or pieces of a pool that others may map; and touched.
  */
 typedef struct perf_buffers perf_buffers;
 
 /* Failures are recorded: also if it would be more than half of the memory of this machine. */
 baton_status perf_buffers_create(uint64_t size_bytes, uint64_t segments, uint64_t slots,
                                  perf_buffers **buffers_out);
+/* Of one segment, in a pool of PERF_GROUP. */
+baton_status perf_buffers_create_shared(uint64_t size_bytes, uint64_t slots, perf_buffers **buffers_out);
+#define PERF_GROUP "baton perf"
 /* NULL is legal. No operation may use it any more. */
 void perf_buffers_destroy(perf_buffers *buffers);
 

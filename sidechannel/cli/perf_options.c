@@ -50,11 +50,10 @@ static perf_parsed take_link(perf_options *options, const char *value)
 
 static perf_parsed take_path(perf_options *options, const char *value)
 {
-    static const char *const words[] = {"auto", "am", NULL};
-    static const char *const later[] = {"map", "rma", NULL};
-    if (is_one_of(value, later, &value)) {
-        (void)perf_fail(BATON_ERR_NOT_SUPPORTED, "--path %s: not in this version, which has am",
-                        value);
+    static const char *const words[] = {"auto", "am", "map", NULL};
+    if (strcmp(value, "rma") == 0) {
+        (void)perf_fail(BATON_ERR_NOT_SUPPORTED,
+                        "--path rma: not in this version, which has am and map");
         return PERF_REFUSED;
     }
     return verdict(is_one_of(value, words, &options->path));
@@ -140,7 +139,7 @@ static const option table[] = {
     {"--json", ALL, take_json, NULL},
     {"--role", ALL, take_role, "a role"},
     {"--link", T | H | I | L, take_link, "any, shm or tcp"},
-    {"--path", T | H, take_path, "auto or am"},
+    {"--path", T | H, take_path, "auto, am or map"},
     {"--device", T | H, take_device, "host"},
     {"--op", T, take_op, "read or write"},
     {"--size", T | H, take_size,
@@ -231,6 +230,10 @@ static perf_parsed settle_mode(uint32_t given, perf_options *options)
     if (options->size_bytes == 0) {
         options->size_bytes = options->mode == PERF_MODE_HANDOFF ? 4096 : 1 << 20;
     }
+    if (perf_options_map(options) &&
+        (options->mode == PERF_MODE_HANDOFF || options->is_write || options->segments != 1)) {
+        return wrong("--path map", "is for reads of one segment");
+    }
     return options->segments > options->size_bytes
                ? wrong("--segments", "is more than the size has bytes")
                : PERF_PARSED;
@@ -311,6 +314,11 @@ perf_parsed perf_options_parse_line(char *line, perf_options *options_out)
     bool is_for_this =
         options_out->role == NULL && options_out->connect == NULL && !options_out->help;
     return parsed == PERF_PARSED && !is_for_this ? PERF_WRONG : parsed;
+}
+
+bool perf_options_map(const perf_options *options)
+{
+    return strcmp(options->path, "map") == 0;
 }
 
 const char *perf_options_tls(const perf_options *options)

@@ -153,8 +153,11 @@ static baton_status answer(passive *self, perf_frame question)
 static baton_status prepare(passive *self)
 {
     const perf_options *options = self->options;
-    baton_status status = perf_buffers_create(options->size_bytes, options->segments,
-                                              perf_transfer_slots(options), &self->buffers);
+    uint64_t slots = perf_transfer_slots(options);
+    baton_status status =
+        perf_options_map(options)
+            ? perf_buffers_create_shared(options->size_bytes, slots, &self->buffers)
+            : perf_buffers_create(options->size_bytes, options->segments, slots, &self->buffers);
     if (status != BATON_OK) {
         return status;
     }

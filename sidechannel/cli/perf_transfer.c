@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A batch is large, so that how the two sides wake up at its beginning is not in the p99, and yet
  * ends in time. */
@@ -53,6 +54,7 @@ uint64_t perf_transfer_slot(const perf_options *options, uint64_t index, bool is
 baton_status perf_connector_create(const perf_options *options, baton_connector **connector_out)
 {
     baton_connector_options settings = BATON_CONNECTOR_OPTIONS_INIT;
+    settings.map_group = perf_options_map(options) ? PERF_GROUP : NULL;
     settings.progress = options->application ? BATON_PROGRESS_APPLICATION : BATON_PROGRESS_THREAD;
     baton_status status = baton_connector_create(&settings, connector_out);
     return status == BATON_OK ? BATON_OK : perf_fail_baton(status, "a connector");
@@ -135,6 +137,9 @@ static baton_status end_one(active *self, uint64_t index, bool is_timed)
         status = baton_operation_get_report(flying->operation, &report);
         if (status != BATON_OK) {
             return perf_fail_baton(status, "the report of the last transfer");
+        }
+        if (perf_options_map(self->options) && strcmp(report.path, "map") != 0) {
+            return perf_fail(BATON_ERR_NOT_SUPPORTED, "the path was %s and not map: %s", report.path, report.why_not_map);
         }
         (void)snprintf(self->result->path, sizeof(self->result->path), "%s", report.path);
         (void)snprintf(self->result->transport, sizeof(self->result->transport), "%s",

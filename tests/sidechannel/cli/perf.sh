@@ -60,6 +60,9 @@ case_refuses_wrong_arguments() {
     check_usage --count 0
     check_usage --link ib
     check_usage --path dma
+    check_usage --path map --op write
+    check_usage --path map --segments 2
+    check_usage --path map --handoff
     check_usage --op move
     check_usage --live 10 --idle 1
     check_usage --peers 3
@@ -74,13 +77,19 @@ case_refuses_wrong_arguments() {
 case_says_what_is_not_in_this_version() {
     perf --path rma
     check_error ERR_NOT_SUPPORTED 'not in this version'
-    perf --path map
-    check_error ERR_NOT_SUPPORTED 'not in this version'
+    perf --path map --size 4KiB --count 2
+    check_error ERR_NOT_SUPPORTED 'the path was am and not map: less than 64 KiB'
     perf --device cuda --json
     check_error ERR_NOT_BUILT_IN 'not in this version'
     check_last "$scratch/perf.out" '\{"type":"perf_error","status":"ERR_NOT_BUILT_IN","text":"[^"]+"\}'
     perf --size 1023GiB --count 1
     check_error ERR_OUT_OF_MEMORY 'memory of this machine'
+}
+
+case_maps() {
+    perf --path map --size 1MiB --count 3 --depth 2
+    check_status 0
+    check_line "$scratch/perf.out" '^  path       map over [a-z0-9_,]+$'
 }
 
 case_says_that_the_environment_wants_another_link() {

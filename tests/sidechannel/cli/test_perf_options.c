@@ -116,7 +116,8 @@ Test(perf_options, what_comes_later_is_refused_with_a_reason)
     cr_expect_eq(parse("--path rma", &options), PERF_REFUSED);
     cr_expect_eq(perf_failure_status(), BATON_ERR_NOT_SUPPORTED);
     cr_expect_not_null(strstr(perf_failure_text(), "not in this version"));
-    cr_expect_eq(parse("--path map", &options), PERF_REFUSED);
+    cr_expect_eq(parse("--path map", &options), PERF_PARSED);
+    cr_expect(perf_options_map(&options));
     cr_expect_eq(parse("--device cuda:1", &options), PERF_REFUSED);
 }
 
