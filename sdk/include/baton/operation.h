@@ -115,11 +115,21 @@ typedef struct baton_operation_report {
     uint32_t readers_done;    /**< readable: readers that ended COMPLETE */
     uint64_t chunks_repeated; /**< chunks asked for or sent again on a new session */
     const char *why_not_map;  /**< active: why the path is not map; "" while that is open, or it is; a constant string */
+    uint32_t copies;          /**< once it is over: how often each byte was copied, by the kernel too; 0 also for none */
+    uint64_t chunk_bytes;     /**< active, once it is over: the size of its chunks */
+    uint32_t chunk_depth;     /**< active, once it is over: chunks that were in flight at a time, at most */
 } baton_operation_report;
 
 /** The report as of now. Errors: ERR_INVALID_ARGUMENT. Threads: any. Blocking: no. */
 BATON_API BATON_CHECKED baton_status baton_operation_get_report(const baton_operation *operation,
                                                                 baton_operation_report *report_out);
+/**
+ * Which way its bytes went and why not a better one, in words: "am over sysv, 2 copies, chunks of 1024 KiB, 4 in flight; not map: the
+ * peer is on another host; not rma: this version has none". For people; the report is for programs.
+ * text: size bytes, always terminated; size 0: only counts. Returns the length of all of it without the zero, as snprintf does; 0
+ * for NULL. Threads: any. Blocking: no.
+ */
+BATON_API size_t baton_operation_explain(const baton_operation *operation, char *text, size_t size);
 BATON_API baton_operation_status baton_operation_get_status(const baton_operation *operation);
 /** BATON_OK while it runs and when COMPLETE; else why it is over. Threads: any. Blocking: no. */
 BATON_API baton_status baton_operation_reason(const baton_operation *operation);

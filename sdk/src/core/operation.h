@@ -16,6 +16,8 @@ void baton__operation_set_status(baton_operation *operation, baton_operation_sta
 /* Ends it: nothing is in flight. Once. The application is told by baton__ready_work. */
 void baton__operation_end(baton_operation *operation, baton_status reason, int native);
 /* Queues something to tell (BATON__READY_ bits). */
+/* How often the bytes were copied on their way. */
+uint32_t baton__copies(const char *path, const char *transport);
 /* The links that its data took, as far as they are known. peer may be NULL. */
 void baton__operation_note_transport(baton_operation *op, baton__peer *peer);
 void baton__operation_ready(baton_operation *operation, uint8_t flags);

@@ -116,6 +116,11 @@ baton_status baton_operation_get_report(const baton_operation *op, baton_operati
         .chunks_repeated = over ? op->chunks_repeated : 0,
         .why_not_map = why_not_map == NULL ? "" : why_not_map,
     };
+    if (over && report.path[0] != '\0') {
+        report.copies = baton__copies(report.path, report.transport);
+        report.chunk_bytes = baton__is_active(op) ? op->plan.chunk_size : 0;
+        report.chunk_depth = !baton__is_active(op) ? 0 : op->mapped ? 1 : BATON__DEPTH;
+    }
     baton__output_copy(report_out, &report, sizeof(report));
     return BATON_OK;
 }

@@ -72,6 +72,17 @@ static own read_from_peer(size_t size, const char *path, const char *why)
     cr_assert_str_eq(report_of(&taken).path, path);
     cr_assert_not_null(strstr(report_of(&taken).why_not_map, why), "%s", report_of(&taken).why_not_map);
     cr_assert_neq(report_of(&taken).transport[0], '\0');
+    char text[256];
+    size_t length = baton_operation_explain(taken.operation, text, sizeof(text));
+    cr_assert_eq(length, strlen(text));
+    cr_assert_eq(strncmp(text, path, strlen(path)), 0, "%s", text);
+    cr_assert_not_null(strstr(text, *why == '\0' ? "1 copy, chunks of 1024 KiB, 1 in flight; not rma" : why), "%s", text);
+    cr_assert(*why == '\0' || strstr(text, "2 copies") != NULL, "%s", text);
+    char cut[10];
+    cr_assert_eq(baton_operation_explain(taken.operation, cut, sizeof(cut)), length);
+    cr_assert_eq(strncmp(cut, text, sizeof(cut) - 1), 0);
+    cr_assert_eq(strlen(cut), sizeof(cut) - 1);
+    cr_assert_eq(baton_operation_explain(taken.operation, NULL, 0), length);
     return taken;
 }
 
@@ -95,6 +106,11 @@ Test(map, the_owner_sees_it_too)
 {
     case_with("secret", "secret");
     own offered = offer_piece(3 * MIB, 4, 5000);
+    char text[64];
+    cr_assert_gt(baton_operation_explain(offered.operation, text, sizeof(text)), 0);
+    cr_assert_str_eq(text, "not over yet");
+    cr_assert_eq(baton_operation_explain(NULL, text, sizeof(text)), 0);
+    cr_assert_str_eq(text, "");
     peer_takes(&offered, 4, 30000);
     cr_assert_eq(own_wait(&offered, SOON_MS), BATON_OK, "%s", baton_error_text());
     cr_assert_str_eq(peer_end(&peer, 0, SOON_MS), "COMPLETE OK right");
