@@ -269,10 +269,16 @@ static bool is_proven(const baton__grant *grant, const baton__frame *frame)
            (frame->type == BATON__FRAME_FAIL && baton_key_equal(&grant->cancel_key, &frame->aux));
 }
 
+/* Not its last word: it has not heard yet that it is over, and may still be reading. */
+static bool reads_on(const baton__frame *frame)
+{
+    return frame->type == BATON__FRAME_RENEW || frame->type == BATON__FRAME_MAP || frame->type == BATON__FRAME_READ;
+}
+
 /* A consumer whose grant is closing or over, by whatever it says last. */
 static void end_of_hold(baton__grant *grant, const baton__frame *frame)
 {
-    if (frame->type == BATON__FRAME_RENEW || frame->type == BATON__FRAME_MAP || frame->type == BATON__FRAME_READ) {
+    if (reads_on(frame)) {
         return;
     }
     if (grant->hold != NULL) {
@@ -290,7 +296,8 @@ void baton__passive_frame(baton_connector *connector, const baton__frame *frame,
     HASH_FIND(p.by_id, connector->by_id, &frame->operation, sizeof(baton_uuid), op);
     baton__grant *grant = op == NULL ? NULL : grant_of_nonce(op, &frame->nonce);
     if (grant == NULL) {
-        if (!baton__hold_released(connector, frame) && !baton__tombstone_answer(connector, frame)) {
+        bool released = !reads_on(frame) && baton__hold_released(connector, frame);
+        if (!released && !baton__tombstone_answer(connector, frame)) {
             BATON__COUNT(connector, refused_operation);
         }
         return;

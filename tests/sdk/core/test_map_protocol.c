@@ -258,3 +258,50 @@ Test(map_protocol, a_mapping_is_undone_when_nobody_has_used_it_for_a_while)
     pair_advance_ms(200);
     cr_assert_eq(pair_stats(CONSUMER).pools_mapped, 0);
 }
+
+/* The reader has copied the first of many pieces. */
+static void begin_in_the_middle(baton_completion completion, uint32_t lease_ms)
+{
+    begin(PIECES_MAX, 1, completion, lease_ms);
+    fake_plan(BATON__FRAME_KEYS, FAKE_HOLD, 1);
+    pair_pump();
+    fake_release();
+    (void)baton_connector_progress(connectors[CONSUMER]);
+    cr_assert_eq(pair_stats(CONSUMER).bytes_mapped, SIZE);
+}
+
+/* Signs of life of a reader that has not heard yet that it is over: it may still be copying. */
+Test(map_protocol, a_renewal_gives_no_memory_back)
+{
+    static const baton__frame_type types[] = {BATON__FRAME_RENEW, BATON__FRAME_MAP};
+    begin_in_the_middle(BATON_COMPLETION_COMMIT, 60000);
+    fake_plan(BATON__FRAME_CANCEL, FAKE_HOLD, 1);
+    cr_assert_eq(baton_operation_cancel(h.passive), BATON_OK);
+    (void)baton_connector_progress(connectors[ORIGIN]);
+    fake_clock_advance_ms(200);
+    for (int i = 0; i < 4; i++) {
+        (void)baton_connector_progress(connectors[ORIGIN]);
+    }
+    cr_assert_eq(baton_operation_reason(h.passive), BATON_ERR_QUARANTINED);
+    cr_assert_eq(pair_stats(ORIGIN).quarantined, 1);
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        baton_connector *to = connectors[ORIGIN];
+        baton__frame frame = {.type = types[i],
+                              .to_instance = to->instance,
+                              .to_epoch = to->epoch,
+                              .session = h.active->peer->out_session,
+                              .operation = h.active->id,
+                              .key = h.active->a.token,
+                              .nonce = h.active->a.nonce};
+        uint8_t header[BATON__FRAME_SIZE];
+        baton__frame_encode(&frame, header);
+        fake_inject(ORIGIN, header, sizeof(header), NULL, 0, false);
+        (void)baton_connector_progress(connectors[ORIGIN]);
+        cr_assert_eq(pair_stats(ORIGIN).quarantined, 1, "%s", baton__frame_type_name(types[i]));
+    }
+    cr_assert_neq(connectors[CONSUMER]->copying, NULL);
+    fake_release();
+    pair_pump();
+    cr_assert_eq(pair_stats(ORIGIN).quarantined, 0);
+    pair_end(&h);
+}
