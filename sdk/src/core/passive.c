@@ -122,6 +122,7 @@ static baton__grant *grant_of_key(baton_operation *op, const baton_key *key)
 
 static baton_status settle_answer(baton__grant *grant, bool nack, const void *result, size_t size)
 {
+    baton__hold_end(grant); /* it has read what it wanted */
     if (grant->operation->completion == BATON_COMPLETION_ACK) {
         if (!grant->acked && !grant->nacked) {
             baton_status status =

@@ -305,3 +305,38 @@ Test(map_protocol, a_renewal_gives_no_memory_back)
     cr_assert_eq(pair_stats(ORIGIN).quarantined, 0);
     pair_end(&h);
 }
+
+typedef struct settling {
+    baton_task task;
+    baton_settlement settlement;
+    baton_key key;
+    baton_status status;
+} settling;
+
+static void settle_now(baton_task *task)
+{
+    settling *s = (settling *)task;
+    s->status = baton_operation_settle(h.passive, s->settlement, &s->key, BATON_ERR_CANCELLED, NULL, 0);
+}
+
+/* What a reader acknowledges by another channel, it has read. */
+Test(map_protocol, a_settlement_ends_the_hold)
+{
+    static const baton_settlement settlements[] = {BATON_SETTLE_DONE, BATON_SETTLE_NACK};
+    static const baton_status reasons[] = {BATON_OK, BATON_ERR_NACKED};
+    for (size_t i = 0; i < 2; i++) {
+        begin(1, 1, BATON_COMPLETION_ACK, 1000);
+        pair_pump();
+        baton_settle_keys keys;
+        cr_assert_eq(baton_operation_settle_keys(h.active, &keys), BATON_OK);
+        settling s = {.task = {.run = settle_now}, .settlement = settlements[i], .key = keys.ack_key};
+        cr_assert(baton_loop_post(baton_connector_loop(connectors[ORIGIN]), &s.task));
+        pair_pump();
+        cr_assert_eq(s.status, BATON_OK);
+        cr_assert(baton_operation_is_over(h.passive), "%zu", i);
+        cr_assert_eq(baton_operation_reason(h.passive), reasons[i]);
+        cr_assert_eq(baton_operation_cancel(h.active), BATON_OK);
+        pair_pump();
+        pair_end(&h);
+    }
+}
