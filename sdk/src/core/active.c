@@ -202,16 +202,17 @@ void baton__active_pump(baton_operation *op)
     }
 }
 
-static void send_answer(baton_operation *op)
+static bool send_answer(baton_operation *op)
 {
     baton__frame frame = {.type = BATON__FRAME_MOVED, .key = op->a.token};
     if (op->completion == BATON_COMPLETION_ACK) {
         frame.type = op->a.nack ? BATON__FRAME_NACK : BATON__FRAME_ACK;
     }
     bool with_result = frame.type != BATON__FRAME_MOVED;
-    (void)baton__active_send(op, &frame, with_result ? op->result : NULL,
-                             with_result ? op->result_size : 0);
+    bool sent = baton__active_send(op, &frame, with_result ? op->result : NULL,
+                                   with_result ? op->result_size : 0);
     baton_loop_expect(op->connector->loop);
+    return sent;
 }
 
 void baton__active_finish(baton_operation *op)
@@ -223,8 +224,9 @@ void baton__active_finish(baton_operation *op)
         baton__active_stop(op, BATON_ERR_EXPIRED, 0);
         return;
     }
-    send_answer(op);
+    bool sent = send_answer(op);
     if (op->completion == BATON_COMPLETION_BYTES && op->kind == BATON_OPERATION_READ) {
+        baton__map_leave(op, sent);
         baton__operation_end(op, BATON_OK, 0);
         return;
     }
@@ -240,7 +242,7 @@ void baton__active_answer(baton_operation *op)
     op->a.nack = __atomic_load_n(&op->answer_state, __ATOMIC_ACQUIRE) == BATON__ANSWER_NACK;
     op->a.final = true;
     if (op->a.attached) {
-        send_answer(op);
+        (void)send_answer(op);
     } else {
         baton__operation_ready(op, BATON__READY_SILENT);
     }
@@ -267,7 +269,7 @@ void baton__active_stop(baton_operation *op, baton_status reason, int native)
     op->ending = true;
     op->end_reason = reason;
     op->end_native = native;
-    baton__map_leave(op);
+    baton__map_leave(op, baton__is_verdict(reason));
     if (op->a.opened && !op->a.mute && !op->a.final) {
         baton__frame frame = {.type = BATON__FRAME_FAIL,
                               .key = op->a.token,
@@ -371,7 +373,7 @@ void baton__active_timer(baton_timer *timer)
         return;
     }
     if (op->a.final) {
-        send_answer(op); /* repeated until it is answered: the passive side answers every one */
+        (void)send_answer(op); /* repeated until it is answered: the passive side answers every one */
     } else if (baton__now(op->connector) >= op->a.lease_until_ns) {
         baton__active_stop(op, BATON_ERR_EXPIRED, 0);
         return;

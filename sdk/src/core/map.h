@@ -35,8 +35,8 @@ bool baton__map_granted(baton_operation *op);
 /* Not by `am` now. */
 bool baton__map_is_on(const baton_operation *op);
 void baton__map_keys(baton_operation *op, const baton__frame *frame, const baton__payload *payload);
-/* The operation ends without an answer that says so: tells the peer that nothing is read any more. */
-void baton__map_leave(baton_operation *op);
+/* The operation ends: nothing is copied any more. known: the peer has said that it knows; else it is told. */
+void baton__map_leave(baton_operation *op, bool known);
 void baton__map_fini(baton_operation *op);
 /* Copies a chunk of each. Returns how many. */
 int baton__map_work(baton_connector *connector);

@@ -19,7 +19,7 @@ typedef enum map_state {
 struct baton__map {
     baton_operation *op;
     map_state state;
-    bool held;   /* the peer holds the memory for us */
+    bool held;   /* the peer may hold the memory for us */
     bool listed; /* in the connector's list */
     uint32_t pools_count;
     baton__mapped *pools[BATON__MAP_POOLS_MAX];
@@ -114,6 +114,7 @@ bool baton__map_granted(baton_operation *op)
                               .key = op->a.token,
                               .aux = baton__map_proof(&op->connector->map_group, &op->a.nonce, 'C')};
         map->state = MAP_ASKED;
+        map->held = true; /* its keys may be lost */
         (void)baton__active_send(op, &frame, NULL, 0);
         baton_loop_expect(op->connector->loop);
     }
@@ -132,7 +133,7 @@ static void send_release(baton_operation *op)
 {
     baton__frame frame = {.type = BATON__FRAME_RELEASE, .key = op->a.token};
     op->a.map->held = false;
-    if (op->peer == NULL || baton__active_send(op, &frame, NULL, 0)) {
+    if (op->peer == NULL || op->peer->dead || baton__active_send(op, &frame, NULL, 0)) {
         return;
     }
     baton__release *release = malloc(sizeof(*release));
@@ -219,10 +220,10 @@ void baton__map_keys(baton_operation *op, const baton__frame *frame, const baton
         return;
     }
     if (payload->size == 0) {
+        map->held = false;
         refuse(op, why_refused(baton__reason_unpack(frame->c)));
         return;
     }
-    map->held = true;
     baton_key proof = baton__map_proof(&op->connector->map_group, &op->a.nonce, 'O');
     if (!baton_key_equal(&proof, &frame->aux)) {
         BATON__COUNT(op->connector, refused_token);
@@ -290,14 +291,15 @@ int baton__map_work(baton_connector *connector)
     return done;
 }
 
-void baton__map_leave(baton_operation *op)
+void baton__map_leave(baton_operation *op, bool known)
 {
     if (op->a.map != NULL) {
         unlist(op->a.map);
         put_pools(op);
-        if (op->a.map->held && !op->a.final) {
+        if (op->a.map->held && !known) {
             send_release(op);
         }
+        op->a.map->held = false;
     }
 }
 

@@ -9,6 +9,12 @@ static inline bool baton__is_active(const baton_operation *operation)
     return operation->kind >= BATON_OPERATION_READ;
 }
 
+/* The passive side has told how it ended there. */
+static inline bool baton__is_verdict(baton_status reason)
+{
+    return reason == BATON_OK || reason == BATON_ERR_NACKED;
+}
+
 baton_operation_status baton__operation_status(const baton_operation *operation);
 /* The one setter: checks the transition, traces it. */
 void baton__operation_set_status(baton_operation *operation, baton_operation_status status);

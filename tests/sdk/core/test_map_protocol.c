@@ -270,6 +270,26 @@ static void begin_in_the_middle(baton_completion completion, uint32_t lease_ms)
     cr_assert_eq(pair_stats(CONSUMER).bytes_mapped, SIZE);
 }
 
+/* Its owner is lost for good: nothing is copied any more into what the application has back. */
+Test(map_protocol, a_read_that_loses_its_owner_in_the_middle_copies_no_more)
+{
+    begin_in_the_middle(BATON_COMPLETION_COMMIT, 0);
+    fake_set_unreachable(true);
+    fake_break();
+    for (int i = 0; i < 100 && !baton_operation_is_over(h.active); i++) {
+        (void)baton_connector_progress(connectors[CONSUMER]);
+    }
+    cr_assert_eq(baton_operation_reason(h.active), BATON_ERR_PEER_LOST);
+    cr_assert_lt(pair_stats(CONSUMER).bytes_mapped, PIECES_MAX * SIZE);
+    cr_assert_null(connectors[CONSUMER]->copying);
+    pair_pump();
+    pair_advance_ms(2100);
+    pair_advance_ms(200);
+    pair_end(&h);
+    pair_advance_ms(BATON__MAP_IDLE_MS);
+    cr_assert_eq(pair_stats(CONSUMER).pools_mapped, 0);
+}
+
 /* Signs of life of a reader that has not heard yet that it is over: it may still be copying. */
 Test(map_protocol, a_renewal_gives_no_memory_back)
 {
@@ -302,6 +322,39 @@ Test(map_protocol, a_renewal_gives_no_memory_back)
     cr_assert_neq(connectors[CONSUMER]->copying, NULL);
     fake_release();
     pair_pump();
+    cr_assert_eq(pair_stats(ORIGIN).quarantined, 0);
+    pair_end(&h);
+}
+
+/* The keys never came, but they were sent: the owner waits for a word. */
+Test(map_protocol, a_read_that_ends_before_its_keys_came_lets_go)
+{
+    begin(1, 1, BATON_COMPLETION_COMMIT, 0);
+    fake_plan(BATON__FRAME_KEYS, FAKE_DROP, 1);
+    pair_pump();
+    fake_break();
+    cr_assert_eq(baton_operation_cancel(h.active), BATON_OK);
+    pair_pump();
+    pair_advance_ms(2100);
+    pair_advance_ms(200);
+    cr_assert(baton_operation_is_over(h.passive));
+    cr_assert_eq(pair_stats(ORIGIN).quarantined, 0);
+    pair_end(&h);
+}
+
+/* What it sent last was lost, and nobody answers: it reads nothing any more. */
+Test(map_protocol, a_read_that_ends_without_an_answer_lets_go)
+{
+    begin(1, 1, BATON_COMPLETION_COMMIT, 0);
+    fake_plan(BATON__FRAME_MOVED, FAKE_DROP, 1);
+    pair_pump();
+    fake_break();
+    cr_assert_eq(baton_operation_fail(h.active, BATON_ERR_DEADLINE), BATON_OK);
+    pair_pump();
+    cr_assert_eq(baton_operation_reason(h.active), BATON_ERR_UNCONFIRMED);
+    pair_advance_ms(2100);
+    pair_advance_ms(200);
+    cr_assert(baton_operation_is_over(h.passive));
     cr_assert_eq(pair_stats(ORIGIN).quarantined, 0);
     pair_end(&h);
 }
