@@ -16,7 +16,7 @@ typedef enum hurt {
     WHEN_FINITE,  /* a size that is not "inf" */
     FROM_64K,     /* a size of 64 KiB or more */
     BELOW_64K,    /* a size of less */
-    OVER_SECOND,  /* a time of more than a second */
+    NOT_INFINITE, /* a time */
     WHEN_VERBOSE, /* a log level below info */
     WHEN_UNKNOWN_LEVEL
 } hurt;
@@ -46,8 +46,10 @@ static const rule rules[] = {
     {"UCX_RCACHE_ENABLE", WHEN_ON,
      {DOCTOR_WARNING, "memory stays registered with the network card after baton has given it back",
       "unset it: baton sets n"}},
-    {"UCX_KEEPALIVE_INTERVAL", OVER_SECOND,
-     {DOCTOR_WARNING, "the death of a peer that pidfd and TCP do not tell is found later", "unset it: baton sets 1s"}},
+    {"UCX_KEEPALIVE_INTERVAL", NOT_INFINITE,
+     {DOCTOR_WARNING,
+      "UCX 1.13 can crash in it when a peer dies while it connects, and every peer wakes this process once for each interval",
+      "unset it: baton sets inf"}},
     {"UCX_TCP_TX_SEG_SIZE", BELOW_64K,
      {DOCTOR_NOTE, "TCP is slower with less than 64k", "unset it: baton sets 64k"}},
     {"UCX_POSIX_SEG_SIZE", FROM_64K,
@@ -102,8 +104,8 @@ static bool hurts(hurt how, const char *value)
         return doctor_parse_size(value, &number) && number >= 65536;
     case BELOW_64K:
         return doctor_parse_size(value, &number) && number < 65536;
-    case OVER_SECOND:
-        return doctor_parse_time(value, &number) && number > 1000000;
+    case NOT_INFINITE:
+        return !doctor_parse_time(value, &number) || number != UINT64_MAX;
     case WHEN_VERBOSE:
         return is_verbose(value);
     default:

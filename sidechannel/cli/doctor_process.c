@@ -31,7 +31,7 @@ static void check_pidfd(doctor_report *report)
                                  .fields = {doctor_bool("usable", fd >= 0)}},
                "%s%s%s", fd >= 0 ? "the death of a peer on this host is seen at once" : "pidfd_open is refused (",
                error != 0 ? strerror(error) : "",
-               error != 0 ? "): the death of a peer on this host is found by keepalive and lease, after a second or more" : "");
+               error != 0 ? "): the death of a peer on this host is found by the lease or the deadline" : "");
 }
 
 /* True for a namespace that is not the first of the machine. number_out: 0 if it cannot be seen. */

@@ -4,8 +4,8 @@
 
 /*
  * The death of a peer on the same host, at once and proven: a pidfd, watched by the loop while there is an endpoint.
- * UCX tells of a killed peer on shared memory with its next keepalive, and of one that nobody has reaped never. Where the
- * system cannot tell (another host or PID namespace, no descriptor left) keepalive, lease and deadline are what remains.
+ * UCX does not tell of a killed peer on shared memory (its keepalive is off: ucx_process.c). Where the system cannot tell either
+ * (another host or PID namespace, no descriptor left) a lost connection, lease and deadline are what remains.
  */
 
 /* False: its process has ended. Not in a callback of the transport. */

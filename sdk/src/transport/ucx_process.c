@@ -81,8 +81,10 @@ static const struct {
     /* TCP's zero copy cannot be revoked, and closing an endpoint by force under it aborts the process in UCX 1.13.1
      * (uct_iface.h, comp->count > 0). */
     {"UCX_ZCOPY_THRESH", "ZCOPY_THRESH", "ZCOPY_THRESH", "inf"},
-    /* A killed peer on shared memory is found by the keepalive alone; the default is 20 s. */
-    {"UCX_KEEPALIVE_INTERVAL", "KEEPALIVE_INTERVAL", "KEEPALIVE_INTERVAL", "1s"},
+    /* UCX 1.13 crashes in it (ucp_ep_do_uct_ep_am_keepalive, a lane that is NULL) where a peer died between its first wire-up
+     * message and our look at it. Death is found by pidfd and by TCP, the rest by lease and deadline; and every endpoint
+     * would wake us once for each interval. */
+    {"UCX_KEEPALIVE_INTERVAL", "KEEPALIVE_INTERVAL", "KEEPALIVE_INTERVAL", "inf"},
     /* An unmapped registration is to be gone, not cached. */
     {"UCX_RCACHE_ENABLE", "RCACHE_ENABLE", "RCACHE_ENABLE", "n"},
 };

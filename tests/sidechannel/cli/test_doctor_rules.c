@@ -116,7 +116,8 @@ Test(doctor_rules, judges_variables)
     cr_assert_eq(rate("UCX_RCACHE_ENABLE", "try"), DOCTOR_WARNING);
     cr_assert_eq(rate("UCX_RCACHE_ENABLE", "n"), DOCTOR_OK);
     cr_assert_eq(rate("UCX_KEEPALIVE_INTERVAL", "20s"), DOCTOR_WARNING);
-    cr_assert_eq(rate("UCX_KEEPALIVE_INTERVAL", "1s"), DOCTOR_OK);
+    cr_assert_eq(rate("UCX_KEEPALIVE_INTERVAL", "1s"), DOCTOR_WARNING);
+    cr_assert_eq(rate("UCX_KEEPALIVE_INTERVAL", "inf"), DOCTOR_OK);
     cr_assert_eq(rate("UCX_POSIX_SEG_SIZE", "64k"), DOCTOR_ERROR);
     cr_assert_eq(rate("UCX_POSIX_SEG_SIZE", "32k"), DOCTOR_OK);
     cr_assert_eq(rate("UCX_TCP_TX_SEG_SIZE", "8k"), DOCTOR_NOTE);
