@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,8 +50,8 @@ static bool read_boot_id(uint8_t id[16])
     return digits == 32;
 }
 
-/* State and start time. The name in field 2 may hold anything: the fields count from its last parenthesis. */
-static bool read_stat(uint32_t pid, char *state_out, uint64_t *start_out)
+/* The start time. The name in field 2 may hold anything: the fields count from its last parenthesis. */
+static bool read_stat(uint32_t pid, uint64_t *start_out)
 {
     enum { STATE = 3, START = 22 };
     char path[32];
@@ -64,7 +65,6 @@ static bool read_stat(uint32_t pid, char *state_out, uint64_t *start_out)
         return false;
     }
     field += 2;
-    *state_out = *field;
     for (int i = STATE; i < START; i++) {
         field = strchr(field, ' ');
         if (field == NULL) {
@@ -80,8 +80,7 @@ void baton__process_self(baton__process *process_out)
 {
     baton__process self = {.pid = (uint32_t)getpid()};
     struct stat space;
-    char state;
-    if (stat("/proc/self/ns/pid", &space) == 0 && read_stat(self.pid, &state, &self.start_ticks) &&
+    if (stat("/proc/self/ns/pid", &space) == 0 && read_stat(self.pid, &self.start_ticks) &&
         read_boot_id(self.boot_id)) {
         self.pid_namespace = space.st_ino;
         *process_out = self;
@@ -94,6 +93,13 @@ static bool same_place(const baton__process *one, const baton__process *other)
 {
     return one->pid_namespace != 0 && one->pid_namespace == other->pid_namespace &&
            memcmp(one->boot_id, other->boot_id, sizeof(one->boot_id)) == 0;
+}
+
+/* All of its threads. The state in /proc is that of the first one alone: a zombie where only that has ended. */
+static bool has_ended(int fd)
+{
+    struct pollfd life = {.fd = fd, .events = POLLIN};
+    return poll(&life, 1, 0) == 1;
 }
 
 baton__process_life baton__process_watch(const baton__process *process, int *fd_out)
@@ -109,10 +115,9 @@ baton__process_life baton__process_watch(const baton__process *process, int *fd_
         return errno == ESRCH ? BATON__PROCESS_DEAD : BATON__PROCESS_UNKNOWN;
     }
     /* Opened first, compared then: if it is the right one now, it was when the descriptor was made. */
-    char state = '\0';
     uint64_t start = 0;
-    bool told = read_stat(process->pid, &state, &start);
-    if (told && start == process->start_ticks && state != 'Z' && state != 'X') {
+    bool told = read_stat(process->pid, &start);
+    if (told && start == process->start_ticks && !has_ended(fd)) {
         *fd_out = fd;
         return BATON__PROCESS_ALIVE;
     }

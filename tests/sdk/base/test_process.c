@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -125,5 +126,50 @@ Test(process, what_is_elsewhere_or_unnamed_is_unknown)
     baton__process_self(&self);
     int fd = -1;
     cr_assert_eq(baton__process_watch(&self, &fd), BATON__PROCESS_UNKNOWN, "itself");
+    reap(pid);
+}
+
+static void *live_on(void *argument)
+{
+    int *end = argument;
+    baton__process self;
+    baton__process_self(&self);
+    (void)poll(NULL, 0, 50); /* the first thread is gone by then */
+    if (write(*end, &self, sizeof(self)) != (ssize_t)sizeof(self)) {
+        _exit(1);
+    }
+    for (;;) {
+        (void)pause();
+    }
+    return NULL;
+}
+
+/* /proc calls it a zombie from then on, and its other threads use its memory. */
+Test(process, one_whose_first_thread_has_ended_is_alive)
+{
+    static int ends[2];
+    baton__process other;
+    cr_assert_eq(pipe(ends), 0);
+    pid_t pid = fork();
+    cr_assert_geq(pid, 0);
+    if (pid == 0) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, live_on, &ends[1]) != 0) {
+            _exit(1);
+        }
+        pthread_exit(NULL);
+    }
+    (void)close(ends[1]);
+    cr_assert_eq(read(ends[0], &other, sizeof(other)), (ssize_t)sizeof(other));
+    (void)close(ends[0]);
+    int fd = -1;
+    baton__process_life life = baton__process_watch(&other, &fd);
+    bool ended = becomes_readable(fd, 0);
+    cr_assert_eq(kill(pid, SIGKILL), 0);
+    cr_assert_eq(life, BATON__PROCESS_ALIVE);
+    cr_assert_not(ended);
+    cr_assert(becomes_readable(fd, SOON_MS));
+    (void)close(fd);
+    cr_assert_eq(baton__process_watch(&other, &fd), BATON__PROCESS_DEAD);
     reap(pid);
 }
