@@ -143,8 +143,14 @@ void baton__grant_close(baton__grant *grant, baton_status reason, int native)
     }
     if (grant->inflight == 0) {
         baton__grant_quiet(grant);
-    } else if (baton_loop_timer_start(connector->loop, &grant->timer,
-                                      baton__after_ms(connector, connector->options.drain_ms)) != BATON_OK) {
+        return;
+    }
+    /* The end of a connector does not wait longer for a hold. */
+    uint32_t wait_ms = connector->options.drain_ms;
+    if (grant->hold != NULL && wait_ms > BATON__HOLD_MS) {
+        wait_ms = BATON__HOLD_MS;
+    }
+    if (baton_loop_timer_start(connector->loop, &grant->timer, baton__after_ms(connector, wait_ms)) != BATON_OK) {
         baton__peer_reset(grant->peer);
     }
 }

@@ -22,6 +22,7 @@ enum {
     BATON__MAP_COUNT_MAX = 1024,  /* descriptors */
     BATON__MAP_POOLS_MAX = 16,    /* of one operation */
     BATON__KEYS_MAX = 32 * 1024,  /* bytes of a KEYS */
+    BATON__HOLD_MS = 1000,        /* patience with the reader of a grant that ends, at most */
     BATON__MAP_IDLE_MS = 10000    /* a mapping that nobody has used for so long is undone */
 };
 
