@@ -86,7 +86,7 @@ static void on_grant(baton_operation *op, const baton__frame *frame, const baton
     if (payload->size != 0) {
         incoming_chunk(op, 0, payload);
     }
-    (void)baton__map_granted(op);
+    baton__map_granted(op);
     baton__active_pump(op); /* also chunks that were lost after MOVED */
     if (answered_before) {
         baton__active_finish(op); /* the answer to the last one was lost with its session */

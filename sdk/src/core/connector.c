@@ -101,13 +101,7 @@ static baton_status open_engine(baton_connector *connector, const baton__clock *
     if (status != BATON_OK) {
         return status;
     }
-    baton__loop_driver driver = {
-        .progress = baton__engine_progress,
-        .arm = baton__engine_arm,
-        .fd = connector->table->fd(connector->transport),
-        .context = connector,
-    };
-    return baton__loop_set_driver(connector->loop, &driver);
+    return baton__engine_drive(connector);
 }
 
 void baton__connector_unref(baton_connector *connector)
@@ -211,6 +205,7 @@ baton_status baton__connector_create_with(const baton_connector_options *options
     connector->instance = baton_uuid_random();
     connector->epoch = baton__realtime_ns();
     connector->claim_secret = baton_key_random();
+    baton__process_self(&connector->process);
     status = open_connector(connector, options, clock);
     if (status != BATON_OK) {
         close_engine(connector);

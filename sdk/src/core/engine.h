@@ -281,6 +281,7 @@ struct baton_connector {
     baton_uuid instance;
     uint64_t epoch;
     baton_key claim_secret; /* claim.h */
+    baton__process process;
     uint32_t references;
     uint32_t fork_generation;
     uint32_t shutting;  /* atomic: nothing new */

@@ -24,7 +24,7 @@ static void describe(const baton_connector *connector, baton__block *block)
         .transport_minor = (uint16_t)minor,
         .address_version = connector->address_version,
     };
-    baton__process_self(&block->process);
+    block->process = connector->process;
     memcpy(block->name, connector->name, sizeof(block->name));
     block->address = connector->table->address(connector->transport, &block->address_size);
 }

@@ -31,8 +31,8 @@ baton_key baton__map_proof(const baton_key *group, const baton_key *nonce, char 
 
 /* map_active.c. Before the first OPEN: decides whether to want it. */
 void baton__map_want(baton_operation *op);
-/* The grant is there. True: the chunks come by it, nothing is to be asked for. */
-bool baton__map_granted(baton_operation *op);
+/* The grant is there: asks for the keys. */
+void baton__map_granted(baton_operation *op);
 /* Not by `am` now. */
 bool baton__map_is_on(const baton_operation *op);
 void baton__map_keys(baton_operation *op, const baton__frame *frame, const baton__payload *payload);

@@ -46,13 +46,11 @@ baton_key baton__map_proof(const baton_key *group, const baton_key *nonce, char 
     return proof;
 }
 
-static bool is_on_this_host(const baton__process *process)
+static bool is_on_host_of(const baton__process *self, const baton__process *process)
 {
     static const uint8_t unknown[sizeof(process->boot_id)];
-    baton__process self;
-    baton__process_self(&self);
     return memcmp(process->boot_id, unknown, sizeof(unknown)) != 0 &&
-           memcmp(process->boot_id, self.boot_id, sizeof(self.boot_id)) == 0;
+           memcmp(process->boot_id, self->boot_id, sizeof(self->boot_id)) == 0;
 }
 
 /* NULL: nothing is against it. */
@@ -68,7 +66,7 @@ static const char *objection(const baton_operation *op)
     if (!op->connector->has_map_group) {
         return "this connector has no map_group";
     }
-    if (!is_on_this_host(&block->process)) {
+    if (!is_on_host_of(&op->connector->process, &block->process)) {
         return "the peer is on another host";
     }
     if (op->bytes_total < BATON__MAP_MIN) {
@@ -103,13 +101,10 @@ bool baton__map_is_on(const baton_operation *op)
     return op->a.map != NULL && op->a.map->state != MAP_REFUSED;
 }
 
-bool baton__map_granted(baton_operation *op)
+void baton__map_granted(baton_operation *op)
 {
     baton__map *map = op->a.map;
-    if (!baton__map_is_on(op)) {
-        return false;
-    }
-    if (map->state == MAP_WANTED || map->state == MAP_ASKED) { /* again: the answer was lost with its session */
+    if (map != NULL && (map->state == MAP_WANTED || map->state == MAP_ASKED)) { /* again: the answer was lost with its session */
         baton__frame frame = {.type = BATON__FRAME_MAP,
                               .key = op->a.token,
                               .aux = baton__map_proof(&op->connector->map_group, &op->a.nonce, 'C')};
@@ -118,7 +113,6 @@ bool baton__map_granted(baton_operation *op)
         (void)baton__active_send(op, &frame, NULL, 0);
         baton_loop_expect(op->connector->loop);
     }
-    return true;
 }
 
 static void put_pools(baton_operation *op)

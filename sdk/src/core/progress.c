@@ -42,3 +42,14 @@ bool baton__engine_arm(void *context)
     }
     return baton__renewal_stalls(connector);
 }
+
+baton_status baton__engine_drive(baton_connector *connector)
+{
+    baton__loop_driver driver = {
+        .progress = baton__engine_progress,
+        .arm = baton__engine_arm,
+        .fd = connector->table->fd(connector->transport),
+        .context = connector,
+    };
+    return baton__loop_set_driver(connector->loop, &driver);
+}

@@ -5,6 +5,8 @@
 /* What the loop drives: the transport, and the lists that its callbacks fill. dispatch.c has the message callback. */
 int baton__engine_progress(void *context);
 bool baton__engine_arm(void *context);
+/* The loop drives the transport's present worker. Errors: ERR_SYSTEM. */
+baton_status baton__engine_drive(baton_connector *connector);
 /* Receives what is here already. Bounded: others go on sending. Not in a callback of the transport. */
 void baton__engine_hear(baton_connector *connector);
 

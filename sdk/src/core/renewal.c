@@ -89,19 +89,6 @@ static void leave(baton__peer *peer)
     }
 }
 
-static void follow_worker(baton_connector *connector)
-{
-    baton__loop_driver driver = {
-        .progress = baton__engine_progress,
-        .arm = baton__engine_arm,
-        .fd = connector->table->fd(connector->transport),
-        .context = connector,
-    };
-    if (baton__loop_set_driver(connector->loop, &driver) != BATON_OK) {
-        BATON__ERROR("%s: the new worker cannot wake the loop", connector->name);
-    }
-}
-
 void baton__renewal_begin(baton_connector *connector, const char *why)
 {
     if (!baton__renewal_is_possible(connector)) {
@@ -115,7 +102,9 @@ void baton__renewal_begin(baton_connector *connector, const char *why)
         BATON__ERROR("%s: no new worker: %s", connector->name, baton_status_name(status));
         return; /* the old one stays, and a later look tries again */
     }
-    follow_worker(connector);
+    if (baton__engine_drive(connector) != BATON_OK) {
+        BATON__ERROR("%s: the new worker cannot wake the loop", connector->name);
+    }
     baton__outbox_retire(connector);
     connector->address_version++;
     BATON__COUNT(connector, workers_renewed);

@@ -2,7 +2,7 @@
 /*
  * Messages to ourselves through the shared-memory queues of the worker, as any other process of this host sends them: from a
  * worker of their own, in a context of their own that has one kind of shared memory and nothing else. Made and ended
- * for one look (5 ms of sysv or posix with UCX 1.13 on two shared cores, 2026-11-25).
+ * for one look, which takes the owner thread some milliseconds.
  */
 #include "transport/ucx.h"
 

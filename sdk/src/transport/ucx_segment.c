@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Shared memory of UCT, the lower layer of UCX: sysv where it can be had, since its pages are made when they are first
- * touched (posix makes them all at once: 150 ms for 256 MiB), else posix. UCT rather than ucp_mem_map and
+ * touched (posix makes them all at once), else posix. UCT rather than ucp_mem_map and
  * ucp_rkey_ptr, which do the same: there a mapping belongs to a worker and an endpoint, and ends with them.
  */
 #include "transport/segment.h"

@@ -65,21 +65,32 @@ static void hand_over_both_ways(unsigned seed)
     own_end(&write);
 }
 
+/* Another peer dies in the middle of a message to us; this operation, and what begins afterwards, goes on. */
+static void goes_on_after_a_kill(own *large)
+{
+    own_await_bytes(large, MIB);
+    own taken = block_with(SIGKILL, 30000);
+    end_of_the_killed(&taken);
+    cr_assert_eq(own_wait(large, SOON_MS), BATON_OK, "%s", baton_error_text());
+}
+
+static void end_after_a_kill(own *large)
+{
+    own_end(large);
+    hand_over_both_ways(8);
+    cr_assert_eq(renewed(), 1);
+    peer_quit(&sibling);
+}
+
 static void reading_goes_on(void)
 {
     begin();
     baton_metadata *metadata = sibling_offers("readable", LARGE, 7);
     own large = own_take(metadata, 7, 30000);
     baton_metadata_destroy(metadata);
-    own_await_bytes(&large, MIB);
-    own taken = block_with(SIGKILL, 30000);
-    end_of_the_killed(&taken);
-    cr_assert_eq(own_wait(&large, SOON_MS), BATON_OK, "%s", baton_error_text());
+    goes_on_after_a_kill(&large);
     cr_assert(own_is_right(&large));
-    own_end(&large);
-    hand_over_both_ways(8);
-    cr_assert_eq(renewed(), 1);
-    peer_quit(&sibling);
+    end_after_a_kill(&large);
 }
 
 /* The sibling fills our queue up, and its own endpoint to it can never be closed properly. */
@@ -88,15 +99,9 @@ static void being_written_to_goes_on(void)
     begin();
     own large = own_offer(false, LARGE, 7, 10000, BATON_COMPLETION_COMMIT);
     sibling_takes(&large, 7);
-    own_await_bytes(&large, MIB);
-    own taken = block_with(SIGKILL, 30000);
-    end_of_the_killed(&taken);
-    cr_assert_eq(own_wait(&large, SOON_MS), BATON_OK, "%s", baton_error_text());
+    goes_on_after_a_kill(&large);
     cr_assert(own_is_right(&large));
-    own_end(&large);
-    hand_over_both_ways(8);
-    cr_assert_eq(renewed(), 1);
-    peer_quit(&sibling);
+    end_after_a_kill(&large);
 }
 
 static void being_read_goes_on(void)
@@ -104,15 +109,9 @@ static void being_read_goes_on(void)
     begin();
     own large = own_offer(true, LARGE, 7, 10000, BATON_COMPLETION_COMMIT);
     sibling_takes(&large, 7);
-    own_await_bytes(&large, MIB);
-    own taken = block_with(SIGKILL, 30000);
-    end_of_the_killed(&taken);
-    cr_assert_eq(own_wait(&large, SOON_MS), BATON_OK, "%s", baton_error_text());
+    goes_on_after_a_kill(&large);
     cr_assert_str_eq(peer_end(&sibling, 0, SOON_MS), "COMPLETE OK right");
-    own_end(&large);
-    hand_over_both_ways(8);
-    cr_assert_eq(renewed(), 1);
-    peer_quit(&sibling);
+    end_after_a_kill(&large);
 }
 
 static void a_stopped_one_is_passed_by(void)
