@@ -19,7 +19,7 @@ typedef enum baton_progress {
 
 /** Longest name of a connector, without its terminating zero. */
 #define BATON_NAME_MAX 63
-/** spin_us for a loop that never sleeps. */
+/** spin_us for a loop that never sleeps and takes a core for itself: it yields only now and then. */
 #define BATON_SPIN_ALWAYS UINT32_MAX
 
 typedef struct baton_connector_options {
@@ -27,7 +27,8 @@ typedef struct baton_connector_options {
     /** 1 .. 63 of A-Z a-z 0-9 _ -; NULL: made of the host name and the process id. */
     const char *name;
     baton_progress progress;
-    /** Microseconds that the thread spins (yielding) after work before it sleeps. 0: never spins. */
+    /** Microseconds that the thread, or a wait of the application where it drives progress, spins after work before it
+     *  sleeps; it yields in between. 0: never spins. BATON_SPIN_ALWAYS: busy polling. */
     uint32_t spin_us;
     /** Peers with a session at a time; one more is refused (ERR_LIMIT, to the peer ERR_BUSY). */
     uint32_t peers_max;

@@ -44,6 +44,9 @@ struct baton_source {
     /** Called when fd is ready, with the events that are. Must not block. */
     void (*ready)(baton_source *source, uint32_t events);
     bool added_; /**< the loop's */
+    /** True: some microseconds more do not matter, so a loop that spins looks at it now and then instead of in every
+     *  turn, which would be a system call each. Set before it is added. */
+    bool patient;
 };
 
 /** Nanoseconds of CLOCK_BOOTTIME, as all deadlines and leases use them. Threads: any. Blocking: no. */

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { BUFFERED = 16 };
+enum { BUFFERED = 256 };
 
 typedef struct random_buffer {
     uint8_t bytes[BUFFERED * sizeof(baton_uuid)];

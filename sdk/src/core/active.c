@@ -74,10 +74,7 @@ static baton_status prepare(baton_operation *op)
     if (status != BATON_OK) {
         return status;
     }
-    HASH_ADD(a.by_nonce, connector->by_nonce, a.nonce, sizeof(baton_key), op);
-    if (op->a.by_nonce.tbl == NULL) {
-        return baton__fail_memory("the table of operations");
-    }
+    baton__table_add(&connector->by_nonce, &op->a.by_nonce, &op->a.nonce);
     memcpy(op->peer_name, peer->name, sizeof(op->peer_name));
     baton__peer_add_active(peer, op);
     status = baton__peer_connect(peer);

@@ -104,11 +104,30 @@ static baton_status open_engine(baton_connector *connector, const baton__clock *
     return baton__engine_drive(connector);
 }
 
+static bool open_tables(baton_connector *connector)
+{
+    baton__recycler_init(&connector->operations, sizeof(baton_operation));
+    baton__recycler_init(&connector->grants, sizeof(baton__grant));
+    bool by_nonce = baton__table_init(&connector->by_nonce);
+    bool by_id = baton__table_init(&connector->by_id);
+    return baton__tombstones_init(&connector->tombstones) && by_nonce && by_id;
+}
+
+static void close_tables(baton_connector *connector)
+{
+    baton__table_fini(&connector->by_nonce);
+    baton__table_fini(&connector->by_id);
+    baton__tombstones_fini(&connector->tombstones);
+    baton__recycler_fini(&connector->operations);
+    baton__recycler_fini(&connector->grants);
+}
+
 void baton__connector_unref(baton_connector *connector)
 {
     if (__atomic_sub_fetch(&connector->references, 1, __ATOMIC_ACQ_REL) == 0) {
         baton__loop_destroy(connector->loop);
         baton__identity_free(connector);
+        close_tables(connector);
         free(connector);
     }
 }
@@ -206,7 +225,8 @@ baton_status baton__connector_create_with(const baton_connector_options *options
     connector->epoch = baton__realtime_ns();
     connector->claim_secret = baton_key_random();
     baton__process_self(&connector->process);
-    status = open_connector(connector, options, clock);
+    status = open_tables(connector) ? open_connector(connector, options, clock)
+                                    : baton__fail_memory("a connector's tables");
     if (status != BATON_OK) {
         close_engine(connector);
         count_closed();
@@ -249,7 +269,6 @@ void baton_connector_destroy(baton_connector *connector)
         (void)sched_yield(); /* the application's thread is leaving baton_connector_progress */
     }
     baton__connector_shut_down(connector);
-    baton__tombstones_free(connector);
     baton__deferred_free(connector);
     close_engine(connector);
     baton__peers_free(connector); /* after the transport, which may still tell them that their endpoints are closed */
@@ -313,7 +332,7 @@ static baton_status wait_driving(baton_connector *connector, baton__event *event
         if (turn == BATON__TURN_ARMED && !baton__event_is_set(event)) {
             baton__loop_sleep(connector->loop, end_ns - now);
         } else if (turn == BATON__TURN_SPINNING) {
-            (void)sched_yield();
+            baton__loop_pause(connector->loop);
         }
     }
     baton__connector_stop_driving(connector, turn);

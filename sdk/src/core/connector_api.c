@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/options.h"
-#include <sched.h>
 #include <string.h>
 
 const char *baton_connector_name(const baton_connector *connector)
@@ -104,7 +103,7 @@ baton_status baton_connector_progress_wait(baton_connector *connector, uint32_t 
         if (turn == BATON__TURN_ARMED) {
             baton__loop_sleep(connector->loop, end - now);
         } else {
-            (void)sched_yield(); /* spinning: the peer and the NATS server may need this core */
+            baton__loop_pause(connector->loop);
         }
     }
 }

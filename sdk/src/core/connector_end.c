@@ -24,7 +24,7 @@ static bool drive_until(baton_connector *connector, bool (*holds)(baton_connecto
 
 static bool no_operation(baton_connector *connector)
 {
-    return connector->by_id == NULL && connector->by_nonce == NULL && connector->ready_head == NULL;
+    return connector->by_id.count == 0 && connector->by_nonce.count == 0 && connector->ready_head == NULL;
 }
 
 static bool nothing_to_send(baton_connector *connector)
@@ -42,15 +42,14 @@ static bool nothing_to_send(baton_connector *connector)
 
 static void stop_operations(baton_connector *connector)
 {
-    baton_operation *op;
-    baton_operation *next;
-    HASH_ITER(p.by_id, connector->by_id, op, next)
-    {
-        baton__operation_stop(op, BATON_ERR_SHUT_DOWN, 0);
+    baton__node *next;
+    for (baton__node *node = baton__table_next(&connector->by_id, NULL); node != NULL; node = next) {
+        next = baton__table_next(&connector->by_id, node);
+        baton__operation_stop(BATON__NODE_OWNER(node, baton_operation, p.by_id), BATON_ERR_SHUT_DOWN, 0);
     }
-    HASH_ITER(a.by_nonce, connector->by_nonce, op, next)
-    {
-        baton__operation_stop(op, BATON_ERR_SHUT_DOWN, 0);
+    for (baton__node *node = baton__table_next(&connector->by_nonce, NULL); node != NULL; node = next) {
+        next = baton__table_next(&connector->by_nonce, node);
+        baton__operation_stop(BATON__NODE_OWNER(node, baton_operation, a.by_nonce), BATON_ERR_SHUT_DOWN, 0);
     }
 }
 

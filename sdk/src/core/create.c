@@ -68,13 +68,13 @@ static baton_status new_operation(baton_connector *connector, baton_operation_ki
     if (status != BATON_OK) {
         return status;
     }
-    baton_operation *op = calloc(1, sizeof(*op));
+    baton_operation *op = baton__recycler_take(&connector->operations);
     if (op == NULL) {
         return baton__fail_memory("an operation");
     }
     op->descriptors = count == 1 ? op->one : malloc(count * sizeof(*op->descriptors));
     if (op->descriptors == NULL) {
-        free(op);
+        baton__recycler_give(&connector->operations, op);
         return baton__fail_memory("an operation's descriptors");
     }
     for (size_t i = 0; i < count; i++) {

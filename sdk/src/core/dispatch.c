@@ -60,9 +60,7 @@ static bool is_meant_for(const baton_connector *connector, const baton__frame *f
 
 static bool is_known(const baton_connector *connector, const baton__frame *frame)
 {
-    baton_operation *op;
-    HASH_FIND(p.by_id, connector->by_id, &frame->operation, sizeof(baton_uuid), op);
-    return op != NULL;
+    return baton__passive_find(connector, &frame->operation) != NULL;
 }
 
 /* What proves nothing, or is for somebody else, is answered where that costs nothing: to a peer that is connected. No
@@ -181,8 +179,8 @@ static void give_back(baton_connector *connector, const baton__frame *grant)
 
 static void to_active(baton_connector *connector, const baton__frame *frame, const baton__payload *payload)
 {
-    baton_operation *op;
-    HASH_FIND(a.by_nonce, connector->by_nonce, &frame->nonce, sizeof(baton_key), op);
+    baton__node *node = baton__table_find(&connector->by_nonce, &frame->nonce);
+    baton_operation *op = BATON__NODE_OWNER(node, baton_operation, a.by_nonce);
     if (op == NULL) {
         BATON__COUNT(connector, refused_operation);
         if (frame->type == BATON__FRAME_GRANT) {

@@ -12,12 +12,15 @@
  *   is quiet.
  */
 #include "base/event.h"
+#include "base/recycler.h"
+#include "base/slab.h"
 #include "core/frame.h"
 #include "core/inbox.h"
 #include "core/loop.h"
 #include "core/metadata.h"
 #include "core/plan.h"
 #include "core/renewal.h"
+#include "core/table.h"
 #include "memory/registration.h"
 #include "transport/transport.h"
 #include <baton/connector.h>
@@ -61,6 +64,14 @@ enum {
     BATON__PEERS_SURPLUS = 16 /* beyond peers_max, so that they can be told */
 };
 
+/* How grants ended; tombstone.h. */
+typedef struct baton__tombstones {
+    baton__table by_nonce;
+    baton__slab slab;
+    baton__tombstone *oldest;
+    baton__tombstone *youngest;
+} baton__tombstones;
+
 /* What was abandoned, until UCX calls it back or its worker is gone. */
 typedef struct baton__orphans {
     baton__chunk *chunks;
@@ -92,7 +103,7 @@ typedef struct baton__active {
     baton_key token;
     baton_key ack_key;
     baton_key cancel_key;
-    UT_hash_handle by_nonce;
+    baton__node by_nonce;
     baton__bits claimed; /* read: chunk is being received or done; write: being sent or sent */
     baton__bits done;    /* bytes are where they belong */
     uint32_t cursor;     /* where to look for the next chunk to ask for or send */
@@ -114,7 +125,7 @@ typedef struct baton__active {
 
 /* The passive half. */
 typedef struct baton__passive {
-    UT_hash_handle by_id;
+    baton__node by_id;
     baton__grant *grants;
     uint32_t granted;  /* grants that are active or complete */
     uint32_t complete;
@@ -305,15 +316,17 @@ struct baton_connector {
     baton__inbox inbox;
     baton__renewal renewal;
     baton__registrations registrations;
-    baton_operation *by_nonce;  /* active */
-    baton_operation *by_id;     /* passive */
+    baton__table by_nonce;      /* active operations */
+    baton__table by_id;         /* passive ones */
+    baton__recycler operations; /* memory of what is over */
+    baton__recycler grants;
     baton__peer *by_instance;
     baton_operation *ready_head;
     baton_operation *ready_tail;
     baton__peer *troubled;
     baton__deferred *deferred;  /* list, oldest first */
     uint32_t deferred_count;
-    baton__tombstone *tombstones;
+    baton__tombstones tombstones;
     baton__chunk *free_chunks;
     baton__control *free_controls;
     baton__orphans orphans;

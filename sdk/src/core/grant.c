@@ -17,7 +17,8 @@ static void on_timer(baton_timer *timer);
 baton_status baton__grant_create(baton_operation *op, baton__peer *peer, const baton__frame *frame,
                                  const baton__block *block, baton__grant **grant_out)
 {
-    baton__grant *grant = calloc(1, sizeof(*grant));
+    baton__recycler *recycler = &op->connector->grants;
+    baton__grant *grant = baton__recycler_take(recycler);
     if (grant == NULL) {
         return BATON_ERR_OUT_OF_MEMORY;
     }
@@ -27,7 +28,7 @@ baton_status baton__grant_create(baton_operation *op, baton__peer *peer, const b
     }
     if (status != BATON_OK) {
         baton__plan_fini(&grant->plan);
-        free(grant);
+        baton__recycler_give(recycler, grant);
         return status;
     }
     grant->operation = op;
@@ -55,7 +56,7 @@ void baton__grant_destroy(baton__grant *grant)
     baton__plan_fini(&grant->plan);
     baton__bits_fini(&grant->claimed);
     free(grant->result);
-    free(grant);
+    baton__recycler_give(&grant->operation->connector->grants, grant);
 }
 
 void baton__grant_send(baton__grant *grant, baton__frame *frame)

@@ -30,7 +30,7 @@ bool baton__liveness_watch(baton__peer *peer)
     case BATON__PROCESS_DEAD:
         return false;
     case BATON__PROCESS_ALIVE:
-        peer->life = (baton_source){.fd = fd, .events = EPOLLIN, .ready = on_death};
+        peer->life = (baton_source){.fd = fd, .events = EPOLLIN, .ready = on_death, .patient = true};
         if (baton_loop_source_add(peer->connector->loop, &peer->life) != BATON_OK) {
             (void)close(fd);
         }

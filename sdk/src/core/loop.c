@@ -9,11 +9,10 @@
  * Two epoll sets: `inner` has the eventfd and the sources and can be polled at any time; `outer` has
  * `inner`, the timerfd and the transport's descriptor, which says something only while the transport is armed.
  */
-#include "core/loop.h"
+#include "core/loop_state.h"
 
 #include "base/error.h"
 #include "base/log.h"
-#include "core/timer_heap.h"
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -24,39 +23,13 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { BATCH = 32, POLL_EVERY = 16 };
+/* A look at the sources is a system call: every 16 turns with work, in every turn without where a source is waited
+ * for, every 256 turns where none is; and after a sleep. */
+enum { LOOK_EVERY = 16, LOOK_SELDOM = 256, YIELD_EVERY = 256 };
 
 /* Wake-ups of UCX's shared memory go through an abstract socket, which containers with a network of
  * their own do not share: then they are lost, and this is the longest that a message waits. */
 #define SLEEP_CAP_NS (100 * BATON__NS_PER_MS)
-
-struct baton_loop {
-    baton__clock clock;
-    uint64_t spin_ns; /* UINT64_MAX: never sleeps */
-    uint64_t spin_until_ns;
-    baton_task *posted; /* stack, newest first */
-    uint32_t asleep;
-    uintptr_t owner; /* pthread_self of the thread inside, 0 if none */
-    baton__timer_heap timers;
-    uint64_t firing_ns; /* timers that are due by then are firing; 0 if none are */
-    uint64_t timerfd_due_ns; /* what the timerfd is set to; UINT64_MAX if it is not */
-    int wake_fd;
-    int timer_fd;
-    int inner;
-    int outer;
-    unsigned turns;
-    baton__loop_driver driver;
-    bool has_driver;
-    struct epoll_event *batch; /* events being dispatched, so that a removed source can be taken out */
-    int batch_size;
-    uint64_t sleeps;
-};
-
-static int watch(int epoll, int fd, uint32_t events, void *pointer)
-{
-    struct epoll_event event = {.events = events, .data = {.ptr = pointer}};
-    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-}
 
 static void close_all(baton_loop *loop)
 {
@@ -82,9 +55,9 @@ baton_status baton__loop_create(const baton__clock *clock, uint32_t spin_us, bat
     loop->inner = epoll_create1(EPOLL_CLOEXEC);
     loop->outer = epoll_create1(EPOLL_CLOEXEC);
     if (loop->wake_fd < 0 || loop->timer_fd < 0 || loop->inner < 0 || loop->outer < 0 ||
-        watch(loop->inner, loop->wake_fd, EPOLLIN, &loop->wake_fd) != 0 ||
-        watch(loop->outer, loop->timer_fd, EPOLLIN, &loop->timer_fd) != 0 ||
-        watch(loop->outer, loop->inner, EPOLLIN, &loop->inner) != 0) {
+        baton__loop_watch(loop->inner, loop->wake_fd, EPOLLIN, &loop->wake_fd) != 0 ||
+        baton__loop_watch(loop->outer, loop->timer_fd, EPOLLIN, &loop->timer_fd) != 0 ||
+        baton__loop_watch(loop->outer, loop->inner, EPOLLIN, &loop->inner) != 0) {
         int error = errno;
         close_all(loop);
         free(loop);
@@ -113,7 +86,7 @@ baton_status baton__loop_set_driver(baton_loop *loop, const baton__loop_driver *
     if (driver == NULL) {
         return BATON_OK;
     }
-    if (watch(loop->outer, driver->fd, EPOLLIN, &loop->driver) != 0) {
+    if (baton__loop_watch(loop->outer, driver->fd, EPOLLIN, &loop->driver) != 0) {
         return baton__fail_errno(errno, "progress loop: epoll refuses the transport's descriptor");
     }
     loop->driver = *driver;
@@ -231,40 +204,21 @@ static int run_timers(baton_loop *loop)
     return done;
 }
 
-static int run_sources(baton_loop *loop)
-{
-    struct epoll_event events[BATCH];
-    int count = epoll_wait(loop->inner, events, BATCH, 0);
-    int done = 0;
-    loop->batch = events;
-    loop->batch_size = count;
-    for (int i = 0; i < count; i++) {
-        if (events[i].data.ptr == &loop->wake_fd) {
-            uint64_t value;
-            ssize_t got = read(loop->wake_fd, &value, sizeof(value));
-            (void)got; /* EAGAIN: read before */
-        } else if (events[i].data.ptr != NULL) {
-            baton_source *source = events[i].data.ptr;
-            source->ready(source, events[i].events);
-            done++;
-        }
-    }
-    loop->batch = NULL;
-    loop->batch_size = 0;
-    return done;
-}
-
 int baton__loop_turn(baton_loop *loop)
 {
-    __atomic_store_n(&loop->asleep, 0, __ATOMIC_SEQ_CST);
+    bool woken = loop->armed;
+    if (woken) {
+        loop->armed = false;
+        __atomic_store_n(&loop->asleep, 0, __ATOMIC_SEQ_CST);
+    }
     int done = run_timers(loop);
     done += run_tasks(loop);
     if (loop->has_driver) {
         done += loop->driver.progress(loop->driver.context);
     }
-    /* A system call for the sources: when there is nothing else to do, or now and then. */
-    if (done == 0 || ++loop->turns % POLL_EVERY == 0) {
-        int events = run_sources(loop);
+    bool eager = loop->urgent != 0;
+    if (woken || (eager && done == 0) || ++loop->turns % (eager ? LOOK_EVERY : LOOK_SELDOM) == 0) {
+        int events = baton__loop_run_sources(loop);
         if (events != 0) {
             done += events + run_tasks(loop); /* what a message has begun, at once */
         }
@@ -307,12 +261,13 @@ bool baton__loop_arm(baton_loop *loop)
         loop->timerfd_due_ns = UINT64_MAX;
     }
     __atomic_store_n(&loop->asleep, 1, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&loop->posted, __ATOMIC_SEQ_CST) != NULL ||
+    if (baton__loop_run_sources(loop) != 0 || __atomic_load_n(&loop->posted, __ATOMIC_SEQ_CST) != NULL ||
         (loop->has_driver && !loop->driver.arm(loop->driver.context))) {
         __atomic_store_n(&loop->asleep, 0, __ATOMIC_SEQ_CST);
         return false;
     }
     set_timerfd(loop); /* last: arming may start a timer */
+    loop->armed = true;
     return true;
 }
 
@@ -334,6 +289,19 @@ bool baton__loop_spins(const baton_loop *loop)
            (loop->spin_ns != 0 && baton_loop_now_ns(loop) < loop->spin_until_ns);
 }
 
+void baton__loop_pause(baton_loop *loop)
+{
+    if (loop->spin_ns != UINT64_MAX || ++loop->pauses % YIELD_EVERY == 0) {
+        (void)sched_yield(); /* the peer and the NATS server may need this core */
+    } else {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        __asm__ volatile("yield");
+#endif
+    }
+}
+
 void baton__loop_run(baton_loop *loop, const bool *stop)
 {
     for (;;) {
@@ -345,7 +313,7 @@ void baton__loop_run(baton_loop *loop, const bool *stop)
             return;
         }
         if (baton__loop_spins(loop)) {
-            (void)sched_yield();
+            baton__loop_pause(loop);
             continue;
         }
         if (baton__loop_arm(loop)) {
@@ -375,42 +343,4 @@ baton_status baton_loop_timer_start(baton_loop *loop, baton_timer *timer, uint64
 void baton_loop_timer_stop(baton_loop *loop, baton_timer *timer)
 {
     baton__timer_heap_stop(&loop->timers, timer);
-}
-
-baton_status baton_loop_source_add(baton_loop *loop, baton_source *source)
-{
-    if (source->added_) {
-        return baton__fail(BATON_ERR_WRONG_STATE, "event source: it is added already");
-    }
-    if (watch(loop->inner, source->fd, source->events, source) != 0) {
-        return baton__fail_errno(errno, "event source: epoll refuses descriptor %d", source->fd);
-    }
-    source->added_ = true;
-    return BATON_OK;
-}
-
-baton_status baton_loop_source_update(baton_loop *loop, baton_source *source)
-{
-    if (!source->added_) {
-        return baton__fail(BATON_ERR_WRONG_STATE, "event source: it is not added");
-    }
-    struct epoll_event event = {.events = source->events, .data = {.ptr = source}};
-    if (epoll_ctl(loop->inner, EPOLL_CTL_MOD, source->fd, &event) != 0) {
-        return baton__fail_errno(errno, "event source: epoll refuses descriptor %d", source->fd);
-    }
-    return BATON_OK;
-}
-
-void baton_loop_source_remove(baton_loop *loop, baton_source *source)
-{
-    if (!source->added_) {
-        return;
-    }
-    (void)epoll_ctl(loop->inner, EPOLL_CTL_DEL, source->fd, NULL);
-    source->added_ = false;
-    for (int i = 0; i < loop->batch_size; i++) {
-        if (loop->batch[i].data.ptr == source) {
-            loop->batch[i].data.ptr = NULL;
-        }
-    }
 }

@@ -35,6 +35,8 @@ int baton__loop_turn(baton_loop *loop);
 bool baton__loop_arm(baton_loop *loop);
 /* True while the loop is to spin rather than sleep. */
 bool baton__loop_spins(const baton_loop *loop);
+/* Between two turns of a loop that spins. */
+void baton__loop_pause(baton_loop *loop);
 /* Armed: waits until there is work or timeout_ns is over (UINT64_MAX: without bound). */
 void baton__loop_sleep(baton_loop *loop, uint64_t timeout_ns);
 /* Owner: turns, spins and sleeps until the flag is set; what is posted before that runs. */

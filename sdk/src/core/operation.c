@@ -113,11 +113,9 @@ static void leave_tables(baton_operation *op)
     if (baton__is_active(op)) {
         baton__map_leave(op, baton__is_verdict(op->reason));
         baton__peer_remove_active(op);
-        if (op->a.by_nonce.tbl != NULL) {
-            HASH_DELETE(a.by_nonce, connector->by_nonce, op);
-        }
-    } else if (op->p.by_id.tbl != NULL) {
-        HASH_DELETE(p.by_id, connector->by_id, op);
+        baton__table_remove(&connector->by_nonce, &op->a.by_nonce);
+    } else {
+        baton__table_remove(&connector->by_id, &op->p.by_id);
     }
     for (uint32_t i = 0; op->registered && i < op->count; i++) {
         baton__registration_release(&connector->registrations, op->descriptors[i]);

@@ -68,8 +68,9 @@ void baton__operation_unref(baton_operation *op)
     }
     baton__plan_fini(&op->plan);
     free(op->result);
-    baton__connector_unref(op->connector);
-    free(op);
+    baton_connector *connector = op->connector;
+    baton__recycler_give(&connector->operations, op);
+    baton__connector_unref(connector);
 }
 
 baton_operation_status baton_operation_get_status(const baton_operation *op)

@@ -7,10 +7,12 @@
 
 void baton__passive_begin(baton_operation *op)
 {
-    HASH_ADD(p.by_id, op->connector->by_id, id, sizeof(baton_uuid), op);
-    if (op->p.by_id.tbl == NULL) {
-        baton__operation_end(op, BATON_ERR_OUT_OF_MEMORY, 0);
-    }
+    baton__table_add(&op->connector->by_id, &op->p.by_id, &op->id);
+}
+
+baton_operation *baton__passive_find(const baton_connector *connector, const baton_uuid *id)
+{
+    return BATON__NODE_OWNER(baton__table_find(&connector->by_id, id), baton_operation, p.by_id);
 }
 
 void baton__passive_fini(baton_operation *op)

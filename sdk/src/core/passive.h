@@ -5,6 +5,8 @@
 /* The passive side: grants, serves, judges. grant.c has the life of one grant, passive.c the frames. */
 
 void baton__passive_begin(baton_operation *operation);
+/* NULL: no operation of this id is alive. */
+baton_operation *baton__passive_find(const baton_connector *connector, const baton_uuid *id);
 /* OPEN with its verified block. peer: has adopted the session; the claim is proven. */
 void baton__passive_open(baton__peer *peer, const baton__frame *frame, const baton__block *block);
 /* REFUSE for an OPEN. */

@@ -123,8 +123,7 @@ static void reopen(baton__peer *peer, baton__grant *grant, const baton__frame *f
 void baton__passive_open(baton__peer *peer, const baton__frame *frame, const baton__block *block)
 {
     baton_connector *connector = peer->connector;
-    baton_operation *op;
-    HASH_FIND(p.by_id, connector->by_id, &frame->operation, sizeof(baton_uuid), op);
+    baton_operation *op = baton__passive_find(connector, &frame->operation);
     if (op == NULL) {
         if (!baton__tombstone_answer(connector, frame)) {
             BATON__COUNT(connector, refused_operation);
@@ -292,8 +291,7 @@ static void end_of_hold(baton__grant *grant, const baton__frame *frame)
 void baton__passive_frame(baton_connector *connector, const baton__frame *frame,
                           const baton__payload *payload)
 {
-    baton_operation *op;
-    HASH_FIND(p.by_id, connector->by_id, &frame->operation, sizeof(baton_uuid), op);
+    baton_operation *op = baton__passive_find(connector, &frame->operation);
     baton__grant *grant = op == NULL ? NULL : grant_of_nonce(op, &frame->nonce);
     if (grant == NULL) {
         bool released = !reads_on(frame) && baton__hold_released(connector, frame);

@@ -2,7 +2,6 @@
 #include "core/engine.h"
 
 #include "base/log.h"
-#include <stdlib.h>
 
 struct baton__tombstone {
     baton_key nonce;
@@ -12,19 +11,35 @@ struct baton__tombstone {
     baton_uuid session;
     baton__grant_state state;
     baton_status reason;
-    UT_hash_handle hh; /* the table keeps the order of insertion: its head is the oldest */
+    baton__node by_nonce;
+    baton__tombstone *younger;
 };
+
+bool baton__tombstones_init(baton__tombstones *stones)
+{
+    baton__slab_init(&stones->slab, sizeof(baton__tombstone));
+    return baton__table_init(&stones->by_nonce);
+}
+
+static void drop_oldest(baton__tombstones *stones)
+{
+    baton__tombstone *stone = stones->oldest;
+    stones->oldest = stone->younger;
+    if (stones->oldest == NULL) {
+        stones->youngest = NULL;
+    }
+    baton__table_remove(&stones->by_nonce, &stone->by_nonce);
+    baton__slab_give(&stones->slab, stone);
+}
 
 void baton__tombstone_add(baton__grant *grant)
 {
     baton_connector *connector = grant->operation->connector;
-    baton__tombstone *stone;
-    if (HASH_COUNT(connector->tombstones) >= BATON__TOMBSTONES_MAX) {
-        stone = connector->tombstones;
-        HASH_DEL(connector->tombstones, stone);
-    } else {
-        stone = malloc(sizeof(*stone));
+    baton__tombstones *stones = &connector->tombstones;
+    if (stones->by_nonce.count >= BATON__TOMBSTONES_MAX) {
+        drop_oldest(stones);
     }
+    baton__tombstone *stone = baton__slab_take(&stones->slab);
     if (stone == NULL) {
         return; /* a consumer that asks again hears "unknown" instead */
     }
@@ -37,10 +52,13 @@ void baton__tombstone_add(baton__grant *grant)
         .state = grant->state,
         .reason = grant->reason,
     };
-    HASH_ADD(hh, connector->tombstones, nonce, sizeof(baton_key), stone);
-    if (stone->hh.tbl == NULL) {
-        free(stone);
+    baton__table_add(&stones->by_nonce, &stone->by_nonce, &stone->nonce);
+    if (stones->youngest != NULL) {
+        stones->youngest->younger = stone;
+    } else {
+        stones->oldest = stone;
     }
+    stones->youngest = stone;
 }
 
 static baton__frame answer_of(const baton__tombstone *stone)
@@ -56,8 +74,8 @@ static baton__frame answer_of(const baton__tombstone *stone)
 
 bool baton__tombstone_answer(baton_connector *connector, const baton__frame *frame)
 {
-    baton__tombstone *stone;
-    HASH_FIND(hh, connector->tombstones, &frame->nonce, sizeof(baton_key), stone);
+    baton__node *node = baton__table_find(&connector->tombstones.by_nonce, &frame->nonce);
+    const baton__tombstone *stone = BATON__NODE_OWNER(node, baton__tombstone, by_nonce);
     if (stone == NULL || !baton_uuid_equal(&stone->operation, &frame->operation)) {
         return false;
     }
@@ -80,13 +98,8 @@ bool baton__tombstone_answer(baton_connector *connector, const baton__frame *fra
     return true;
 }
 
-void baton__tombstones_free(baton_connector *connector)
+void baton__tombstones_fini(baton__tombstones *stones)
 {
-    baton__tombstone *stone;
-    baton__tombstone *next;
-    HASH_ITER(hh, connector->tombstones, stone, next)
-    {
-        HASH_DEL(connector->tombstones, stone);
-        free(stone);
-    }
+    baton__table_fini(&stones->by_nonce);
+    baton__slab_fini(&stones->slab);
 }

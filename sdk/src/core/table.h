@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BATON_CORE_TABLE_H
+#define BATON_CORE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A hash table whose nodes lie in what they find, by a key of 16 bytes: operations come and go at the rate of hand-offs, so
+ * adding and removing must allocate nothing, also where the last one leaves. The number of buckets doubles when there are more nodes than
+ * that, and never shrinks; without memory for it the chains grow instead, so nothing fails. Keys may be a peer's choice: the hash (the
+ * multiplication of wyhash, Wang Yi, 2019) has a secret, so that nobody can make all of them meet in one chain.
+ *
+ * One thread. A node is 0 where it is in no table.
+ */
+typedef struct baton__node baton__node;
+struct baton__node {
+    baton__node *next;
+    baton__node **link; /* what points to it; NULL: in no table */
+    const void *key;
+};
+
+typedef struct baton__table {
+    baton__node **buckets;
+    uint32_t size; /* of buckets, a power of two */
+    uint32_t count;
+    uint64_t secret[2];
+} baton__table;
+
+enum { BATON__TABLE_KEY = 16 };
+
+/* False: no memory; nothing is to be undone. */
+bool baton__table_init(baton__table *table);
+/* The nodes that are still in it are left alone. */
+void baton__table_fini(baton__table *table);
+
+/* key: stays where it is and as it is while the node is in the table. */
+void baton__table_add(baton__table *table, baton__node *node, const void *key);
+/* A node that is in no table: nothing happens. */
+void baton__table_remove(baton__table *table, baton__node *node);
+/* NULL: it is not there. Of several with one key the one that came last. */
+baton__node *baton__table_find(const baton__table *table, const void *key);
+/* All nodes in no order: after NULL comes the first, after the last NULL. Take the next one before this one is removed. */
+baton__node *baton__table_next(const baton__table *table, const baton__node *node);
+
+/* The type whose member the node is; NULL stays NULL. */
+#define BATON__NODE_OWNER(node, type, member) ((type *)baton__node_owner((node), offsetof(type, member)))
+static inline void *baton__node_owner(const baton__node *node, size_t offset)
+{
+    return node == NULL ? NULL : (char *)node - offset;
+}
+
+#endif
