@@ -148,7 +148,7 @@ static baton_status create_passive(baton_connector *connector, baton_operation_k
     if (status != BATON_OK) {
         return status;
     }
-    baton_operation *op;
+    baton_operation *op = NULL;
     status = new_operation(connector, kind, descriptors, count, options, &op);
     if (status == BATON_OK) {
         op->id = baton_uuid_random();
@@ -224,7 +224,7 @@ static baton_status begin_active(baton_connector *connector, baton_operation_kin
     if (status != BATON_OK) {
         return status;
     }
-    baton_operation *op;
+    baton_operation *op = NULL;
     status = new_operation(connector, kind, descriptors, count, options, &op);
     if (status == BATON_OK) {
         status = fill_active(op, metadata);
