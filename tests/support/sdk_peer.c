@@ -8,6 +8,10 @@
  *   read HEX SEED DEADLINE_MS                   -> begun N, or refused STATUS
  *   write HEX SEED DEADLINE_MS                  -> begun N, or refused STATUS
  *   cancel N                                    -> cancelled N
+ *   view HEX SEED DEADLINE_MS                   -> begun N, and once it can be read: viewed N right|wrong
+ *   look N                                      -> seen N right|wrong
+ *   release N                                   -> released N
+ *   drop N                                      -> dropped N (its handle)
  *   trap N OFFSET SIGNAL                        -> trapped (gets the signal when it first touches that byte, and goes on
  *                                                  where it was after SIGCONT)
  *   read-trapped OFFSET SIGNAL HEX SEED DEADLINE_MS -> begun N (gets the signal when it first touches that byte of its memory)
@@ -16,7 +20,7 @@
  *
  * With BATON_TEST_GROUP its connector has that map_group, and what it offers as readable lies in a pool of that group.
  *
- * and when operation N is over, unasked: "end N STATUS REASON right|wrong".
+ * and when operation N is over, unasked: "end N STATUS REASON right|wrong|view".
  */
 #include "support/pattern.h"
 
@@ -55,17 +59,38 @@ static void must(baton_status status, const char *what)
     }
 }
 
+static const char *judge(const void *pointer, size_t size, uint64_t seed)
+{
+    return pattern_is(pointer, size, seed) ? "right" : "wrong";
+}
+
 static void on_complete(baton_operation *operation, void *context)
 {
     const struct entry *entry = context;
     baton_operation_report report = {.struct_size = sizeof(report)};
     must(baton_operation_get_report(operation, &report), "report");
-    bool right = pattern_is(baton_descriptor_pointer(entry->descriptor),
-                            baton_descriptor_size(entry->descriptor), entry->seed);
     (void)printf("end %d %s %s %s\n", (int)(entry - entries),
                  baton_operation_status_name(report.status), baton_status_name(report.reason),
-                 right ? "right" : "wrong");
+                 entry->descriptor == NULL ? "view"
+                                           : judge(baton_descriptor_pointer(entry->descriptor),
+                                                   baton_descriptor_size(entry->descriptor), entry->seed));
     (void)fflush(stdout);
+}
+
+static void look(const char *answer, const struct entry *entry, const baton_operation *operation)
+{
+    const void *pointer = NULL;
+    size_t size = 0;
+    must(baton_operation_view(operation, 0, &pointer, &size), answer);
+    (void)printf("%s %d %s\n", answer, (int)(entry - entries), judge(pointer, size, entry->seed));
+    (void)fflush(stdout);
+}
+
+static void on_view_event(baton_operation *operation, baton_operation_event event, void *context)
+{
+    if (event == BATON_EVENT_MOVED) {
+        look("viewed", context, operation);
+    }
 }
 
 static struct entry *new_entry(size_t size, uint64_t seed, bool fill)
@@ -167,6 +192,39 @@ static void take(char *arguments, bool read)
     baton_metadata_destroy(metadata);
 }
 
+static void view(char *arguments)
+{
+    char *rest = NULL;
+    unsigned deadline = 0;
+    baton_metadata *metadata = parse(arguments, &rest);
+    struct entry *entry = &entries[count];
+    if (count == OPERATIONS_MAX || sscanf(rest, "%" SCNu64 " %u", &entry->seed, &deadline) != 2) {
+        die("bad request");
+    }
+    baton_operation_options options = options_for(entry);
+    options.deadline_ms = deadline;
+    options.on_event = on_view_event;
+    (void)printf("begun %d\n", count++);
+    (void)fflush(stdout);
+    must(baton_connector_begin_view(connector, metadata, &options, &entry->operation), "view");
+    baton_metadata_destroy(metadata);
+}
+
+static void release(const char *arguments)
+{
+    int number = atoi(arguments);
+    must(baton_operation_release_view(entries[number].operation), "release");
+    (void)printf("released %d\n", number);
+}
+
+static void drop(const char *arguments)
+{
+    int number = atoi(arguments);
+    baton_operation_destroy(entries[number].operation);
+    entries[number].operation = NULL;
+    (void)printf("dropped %d\n", number);
+}
+
 static void cancel(const char *arguments)
 {
     int number = atoi(arguments);
@@ -259,6 +317,14 @@ static bool obey(void)
         take(arguments, line[0] == 'r');
     } else if (strncmp(line, "cancel ", 7) == 0) {
         cancel(arguments);
+    } else if (strncmp(line, "view ", 5) == 0) {
+        view(arguments);
+    } else if (strncmp(line, "look ", 5) == 0) {
+        look("seen", &entries[atoi(arguments)], entries[atoi(arguments)].operation);
+    } else if (strncmp(line, "release ", 8) == 0) {
+        release(arguments);
+    } else if (strncmp(line, "drop ", 5) == 0) {
+        drop(arguments);
     } else if (strncmp(line, "read-trapped ", 13) == 0) {
         take_trapped(arguments);
     } else if (strncmp(line, "trap ", 5) == 0) {

@@ -60,7 +60,8 @@ BATON_API BATON_CHECKED baton_status baton_connector_create(const baton_connecto
 
 /**
  * Ends it: operations that run are cancelled (ERR_SHUT_DOWN on this side), their peers learn it, memory
- * becomes quiet, descriptors are released. Handles of operations stay valid for reading and must still be destroyed.
+ * becomes quiet, descriptors are released. Handles of operations stay valid for reading and must still be destroyed. A view that is not
+ * released yet stays readable until then; but its peer can't be told any more and holds that memory until this process ends.
  * NULL is legal. Threads: any but the owner thread, where it does nothing but log an error. Blocking: yes, bounded by a few seconds.
  */
 BATON_API void baton_connector_destroy(baton_connector *connector);
@@ -103,6 +104,22 @@ BATON_API BATON_CHECKED baton_status baton_connector_begin_read(
 BATON_API BATON_CHECKED baton_status baton_connector_begin_write(
     baton_connector *connector, const baton_metadata *metadata, baton_descriptor *const *descriptors,
     size_t count, const baton_operation_options *options, baton_operation **operation_out);
+
+/**
+ * Reads what metadata describes where it is: a pointer into the peer's memory, and no copy. For readables whose descriptors all lie in
+ * pools (baton/pool.h) of this connector's map_group, on the same host, of any size, up to 1,024 descriptors of 16 pools.
+ * An active operation (BATON_OPERATION_READ) without descriptors of its own: baton_operation_wait_view, BATON_EVENT_MOVED or
+ * baton_operation_view_fd tell when baton_operation_view gives the pointers, baton_operation_release_view (or ack) ends it. What can't be viewed
+ * is an error here or of the operation, never a copy: baton_connector_begin_read makes one.
+ * metadata: copied. options: NULL for the defaults; copied; the deadline is for all of it, the time that the view is held included.
+ * Errors: as baton_connector_begin_read, and ERR_NOT_SUPPORTED: not of a pool with a group, no map_group here, another host, too many
+ * descriptors; the error text says which. What only the peer knows ends the operation: ERR_FORBIDDEN (the secrets differ),
+ * ERR_TOO_LARGE (too many pools), ERR_NOT_SUPPORTED (its shared memory cannot be mapped here), in words in why_not_map.
+ * Threads: any. Blocking: no.
+ */
+BATON_API BATON_CHECKED baton_status baton_connector_begin_view(
+    baton_connector *connector, const baton_metadata *metadata, const baton_operation_options *options,
+    baton_operation **operation_out);
 
 /**
  * Where the application drives progress: a descriptor for poll that is readable when
@@ -153,7 +170,8 @@ BATON_API BATON_CHECKED baton_status baton_connector_progress_wait(baton_connect
     X(workers_renewed) /* UCX workers that were left, a process having blocked their shared memory */ \
     X(pools_mapped)    /* gauge: pools of peers */                                                 \
     X(bytes_mapped)    /* read by mapping */                                                       \
-    X(quarantined)     /* gauge: consumers that may still read memory of ours */
+    X(quarantined)     /* gauge: consumers that may still read memory of ours */               \
+    X(views)           /* gauge: views of peers' memory that the application has */
 
 typedef struct baton_connector_stats {
     size_t struct_size;

@@ -57,7 +57,7 @@ typedef enum baton_completion {
 /** What happens on the way; for on_event. */
 typedef enum baton_operation_event {
     BATON_EVENT_GRANTED = 1, /**< a peer took the operation (passive), or it was granted to us (active) */
-    BATON_EVENT_MOVED = 2,   /**< active: all bytes are where they belong; in BATON_COMPLETION_ACK ack is due now */
+    BATON_EVENT_MOVED = 2,   /**< active: all bytes are where they belong, and a view can be read; in BATON_COMPLETION_ACK ack is due now */
     BATON_EVENT_SILENT = 3   /**< active: MOVED or ACK is not answered, the endpoint is lost; other channels may help */
 } baton_operation_event;
 
@@ -115,7 +115,7 @@ typedef struct baton_operation_report {
     uint32_t readers_done;    /**< readable: readers that ended COMPLETE */
     uint64_t chunks_repeated; /**< chunks asked for or sent again on a new session */
     const char *why_not_map;  /**< active: why the path is not map; "" while that is open, or it is; a constant string */
-    uint32_t copies;          /**< once it is over: how often each byte was copied, by the kernel too; 0 also for none */
+    uint32_t copies;          /**< once it is over: how often each byte was copied, by the kernel too; 0 for a view and for none */
     uint64_t chunk_bytes;     /**< active, once it is over: the size of its chunks */
     uint32_t chunk_depth;     /**< active, once it is over: chunks that were in flight at a time, at most */
 } baton_operation_report;
@@ -176,6 +176,7 @@ BATON_API BATON_CHECKED baton_status baton_operation_close(baton_operation *oper
 /**
  * Gives the handle back; closes first. The callbacks still run if they have not. On the owner thread (inside
  * a callback) it does not wait: the descriptors' release callbacks tell when the memory is quiet.
+ * A view that is still held is released with it, and the operation is cancelled if it still runs: its pointers are void at once.
  * NULL is legal. Threads: any. Blocking: until it is quiet, but not on the owner thread.
  */
 BATON_API void baton_operation_destroy(baton_operation *operation);
@@ -189,10 +190,33 @@ BATON_API BATON_CHECKED baton_status baton_operation_metadata(const baton_operat
 BATON_API size_t baton_operation_count(const baton_operation *operation);
 /** The index-th local descriptor of an active operation; of a read that is COMPLETE it holds the data. An active
  *  operation keeps its references until its handle is destroyed. Ownership: a reference for the caller.
- *  Errors: ERR_INVALID_ARGUMENT for an index beyond the last, ERR_WRONG_STATE for a passive operation.
+ *  Errors: ERR_INVALID_ARGUMENT for an index beyond the last, ERR_WRONG_STATE for a passive operation or a view.
  *  Threads: any. Blocking: no. */
 BATON_API BATON_CHECKED baton_status baton_operation_result(const baton_operation *operation, size_t index,
                                                             baton_descriptor **descriptor_out);
+
+/*
+ * Views (baton_connector_begin_view). The view can be read from MOVED until the application releases it, and the operation is
+ * IN_PROGRESS on both sides meanwhile; baton renews the lease as long as this connector makes progress. A release completes it (in
+ * BATON_COMPLETION_ACK an ack or a nack does, and releases the view too). If it ends before that, by its deadline, a cancel of either
+ * side, or the loss of the peer, on_complete and baton_operation_wait tell, and the pointers stay valid all the same until the
+ * application releases the view: the peer, if it lives, ends QUARANTINED after its drain_ms and keeps the memory until then. The
+ * death of the peer's process changes nothing in the bytes. Only read: the memory is the peer's.
+ */
+
+/** The index-th piece of a view, in place. Ownership: the peer's memory, borrowed until baton_operation_release_view, ack, nack or destroy.
+ *  Errors: ERR_INVALID_ARGUMENT (no view, no such piece), ERR_WRONG_STATE (not there yet, or released). Threads: any. Blocking: no. */
+BATON_API BATON_CHECKED baton_status baton_operation_view(const baton_operation *operation, size_t index,
+                                                          const void **pointer_out, size_t *size_out);
+/** Waits until the view can be read. Errors: the operation's reason if it ended without; ERR_WRONG_STATE once released; else as
+ *  baton_operation_wait. Threads and blocking: as there. */
+BATON_API BATON_CHECKED baton_status baton_operation_wait_view(baton_operation *operation, uint32_t timeout_ms);
+/** As baton_operation_fd, but readable when the view can be read, or never will be. Errors: ERR_INVALID_ARGUMENT (no view), ERR_SYSTEM. */
+BATON_API BATON_CHECKED baton_status baton_operation_view_fd(baton_operation *operation, int *fd_out);
+/** Nobody here reads the view any more: its pointers are void from the call on. Also after the end of the operation, and after
+ *  the connector's. Errors: ERR_INVALID_ARGUMENT (no view), ERR_WRONG_STATE (not there yet, or released before),
+ *  ERR_WRONG_PROCESS. Threads: any. Blocking: no. */
+BATON_API BATON_CHECKED baton_status baton_operation_release_view(baton_operation *operation);
 
 /**
  * Active, BATON_COMPLETION_ACK, after MOVED: the application has processed the data, or cannot.

@@ -51,12 +51,21 @@ static void open_operation(baton_operation *op)
     baton_loop_expect(op->connector->loop);
 }
 
+/* A view is not cut: it is there, or it is not. */
+static baton_status make_plan(baton_operation *op)
+{
+    if (op->a.view == NULL) {
+        return baton__plan_init(&op->plan, op->descriptors, op->count, BATON__CHUNK_BYTES);
+    }
+    op->plan = (baton__plan){.chunk_size = BATON__CHUNK_BYTES, .chunks = 1, .count = op->count};
+    return BATON_OK;
+}
+
 static baton_status prepare(baton_operation *op)
 {
     const baton__block *block = baton__metadata_block(op->a.metadata);
     baton_connector *connector = op->connector;
-    baton_status status =
-        baton__plan_init(&op->plan, op->descriptors, op->count, BATON__CHUNK_BYTES);
+    baton_status status = make_plan(op);
     if (status == BATON_OK) {
         status = baton__bits_init(&op->a.claimed, op->plan.chunks);
     }
@@ -97,6 +106,7 @@ void baton__active_begin(baton_operation *op)
 void baton__active_fini(baton_operation *op)
 {
     baton__map_fini(op);
+    baton__view_fini(op);
     baton__bits_fini(&op->a.claimed);
     baton__bits_fini(&op->a.done);
     baton_metadata_destroy(op->a.metadata);
@@ -192,6 +202,11 @@ void baton__active_pump(baton_operation *op)
             baton__active_stop(op, BATON_ERR_EXPIRED, 0);
             return;
         }
+        baton_status held = op->a.view != NULL ? baton__view_hold(op) : BATON_OK;
+        if (held != BATON_OK) {
+            baton__active_stop(op, held, 0);
+            return;
+        }
         tell_moved(op);
     }
     if (!op->a.final && (op->a.moved_told || all_on_their_way(op))) {
@@ -214,7 +229,7 @@ static bool send_answer(baton_operation *op)
 
 void baton__active_finish(baton_operation *op)
 {
-    if (op->completion == BATON_COMPLETION_ACK && !op->a.answered) {
+    if ((op->completion == BATON_COMPLETION_ACK && !op->a.answered) || !baton__view_allows_end(op)) {
         return; /* the application has the word */
     }
     if (lease_is_over(op)) {
@@ -271,7 +286,8 @@ void baton__active_stop(baton_operation *op, baton_status reason, int native)
         baton__frame frame = {.type = BATON__FRAME_FAIL,
                               .key = op->a.token,
                               .aux = op->a.cancel_key,
-                              .c = baton__reason_pack(reason)};
+                              .c = baton__reason_pack(reason),
+                              .d = baton__view_is_held(op) ? BATON__FAIL_READING : 0};
         (void)baton__active_send(op, &frame, NULL, 0);
     }
     if (op->inflight == 0) {

@@ -8,7 +8,7 @@
 static void incoming_chunk(baton_operation *op, uint32_t index, const baton__payload *payload)
 {
     baton_connector *connector = op->connector;
-    if (op->kind != BATON_OPERATION_READ || op->ending) {
+    if (op->kind != BATON_OPERATION_READ || op->a.view != NULL || op->ending) {
         BATON__COUNT(connector, refused_state);
         return;
     }

@@ -142,6 +142,7 @@ static void close_engine(baton_connector *connector)
     if (connector->transport != NULL) {
         baton__inbox_fini(connector);
         baton__renewal_fini(connector);
+        baton__views_fini(connector);
         baton__mapped_fini(connector);
         baton__holds_fini(connector);
         connector->table->close(connector->transport);

@@ -55,16 +55,22 @@ static baton_status check_descriptors(baton_descriptor *const *descriptors, size
     return BATON_OK;
 }
 
+static bool take_descriptors(baton_operation *op, baton_descriptor *const *descriptors, size_t count)
+{
+    op->descriptors = count == 1 ? op->one : malloc(count * sizeof(*op->descriptors));
+    for (size_t i = 0; op->descriptors != NULL && i < count; i++) {
+        op->descriptors[i] = baton_descriptor_acquire(descriptors[i]);
+    }
+    return op->descriptors != NULL;
+}
+
+/* descriptors: NULL for a view, which has none; total: of its metadata then. */
 static baton_status new_operation(baton_connector *connector, baton_operation_kind kind,
-                                  baton_descriptor *const *descriptors, size_t count,
+                                  baton_descriptor *const *descriptors, size_t count, uint64_t total,
                                   const baton_operation_options *given, baton_operation **op_out)
 {
     baton_operation_options options;
-    uint64_t total = 0;
     baton_status status = take_options(given, kind, &options);
-    if (status == BATON_OK) {
-        status = check_descriptors(descriptors, count, &total);
-    }
     if (status != BATON_OK) {
         return status;
     }
@@ -72,13 +78,9 @@ static baton_status new_operation(baton_connector *connector, baton_operation_ki
     if (op == NULL) {
         return baton__fail_memory("an operation");
     }
-    op->descriptors = count == 1 ? op->one : malloc(count * sizeof(*op->descriptors));
-    if (op->descriptors == NULL) {
+    if (descriptors != NULL && !take_descriptors(op, descriptors, count)) {
         baton__recycler_give(&connector->operations, op);
         return baton__fail_memory("an operation's descriptors");
-    }
-    for (size_t i = 0; i < count; i++) {
-        op->descriptors[i] = baton_descriptor_acquire(descriptors[i]);
     }
     op->connector = connector;
     (void)__atomic_add_fetch(&connector->references, 1, __ATOMIC_RELAXED);
@@ -149,7 +151,11 @@ static baton_status create_passive(baton_connector *connector, baton_operation_k
         return status;
     }
     baton_operation *op = NULL;
-    status = new_operation(connector, kind, descriptors, count, options, &op);
+    uint64_t total = 0;
+    status = check_descriptors(descriptors, count, &total);
+    if (status == BATON_OK) {
+        status = new_operation(connector, kind, descriptors, count, total, options, &op);
+    }
     if (status == BATON_OK) {
         op->id = baton_uuid_random();
         *operation_out = op; /* before it can be over */
@@ -198,9 +204,9 @@ static baton_status match(const baton_metadata *metadata, baton_operation_kind k
 
 static baton_status fill_active(baton_operation *op, const baton_metadata *metadata)
 {
-    baton_status status = match(metadata, op->kind, op->descriptors, op->count);
-    if (status == BATON_OK) {
-        status = baton_metadata_copy(metadata, &op->a.metadata);
+    baton_status status = baton_metadata_copy(metadata, &op->a.metadata);
+    if (status == BATON_OK && op->descriptors == NULL) {
+        status = baton__view_create(op);
     }
     if (status != BATON_OK) {
         return status;
@@ -210,6 +216,27 @@ static baton_status fill_active(baton_operation *op, const baton_metadata *metad
     op->a.nonce = baton_key_random();
     op->a.cancel_key = baton_key_random();
     return BATON_OK;
+}
+
+static baton_status start_active(baton_connector *connector, baton_operation_kind kind,
+                                 const baton_metadata *metadata, baton_descriptor *const *descriptors,
+                                 const baton_operation_options *options, baton_operation **operation_out)
+{
+    baton_operation *op = NULL;
+    baton_status status = new_operation(connector, kind, descriptors, baton_metadata_count(metadata),
+                                        baton_metadata_total_size(metadata), options, &op);
+    if (status != BATON_OK) {
+        return status;
+    }
+    status = fill_active(op, metadata);
+    if (status == BATON_OK) {
+        *operation_out = op;
+        submit(op);
+    } else {
+        op->references = 1;
+        baton__operation_unref(op);
+    }
+    return status;
 }
 
 static baton_status begin_active(baton_connector *connector, baton_operation_kind kind,
@@ -224,17 +251,13 @@ static baton_status begin_active(baton_connector *connector, baton_operation_kin
     if (status != BATON_OK) {
         return status;
     }
-    baton_operation *op = NULL;
-    status = new_operation(connector, kind, descriptors, count, options, &op);
+    uint64_t total = 0;
+    status = check_descriptors(descriptors, count, &total);
     if (status == BATON_OK) {
-        status = fill_active(op, metadata);
-        if (status == BATON_OK) {
-            *operation_out = op;
-            submit(op);
-        } else {
-            op->references = 1;
-            baton__operation_unref(op);
-        }
+        status = match(metadata, kind, descriptors, count);
+    }
+    if (status == BATON_OK) {
+        status = start_active(connector, kind, metadata, descriptors, options, operation_out);
     }
     end_creation(connector);
     return status;
@@ -254,6 +277,28 @@ baton_status baton_connector_begin_write(baton_connector *connector, const baton
                                          baton_operation **operation_out)
 {
     return begin_active(connector, BATON_OPERATION_WRITE, metadata, descriptors, count, options, operation_out);
+}
+
+baton_status baton_connector_begin_view(baton_connector *connector, const baton_metadata *metadata,
+                                        const baton_operation_options *options, baton_operation **operation_out)
+{
+    if (metadata == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "operation: no metadata");
+    }
+    baton_status status = begin_creation(connector, operation_out);
+    if (status != BATON_OK) {
+        return status;
+    }
+    if (baton_metadata_get_kind(metadata) != BATON_METADATA_READABLE) {
+        status = baton__fail(BATON_ERR_KIND_MISMATCH, "the metadata is of a writable operation: there is nothing to view");
+    } else {
+        status = baton__view_check(connector, metadata);
+    }
+    if (status == BATON_OK) {
+        status = start_active(connector, BATON_OPERATION_READ, metadata, NULL, options, operation_out);
+    }
+    end_creation(connector);
+    return status;
 }
 
 static bool is_mappable(const baton_operation *op)

@@ -172,7 +172,8 @@ static void give_back(baton_connector *connector, const baton__frame *grant)
                              .operation = grant->operation,
                              .key = grant->key,
                              .nonce = grant->nonce,
-                             .c = baton__reason_pack(BATON_ERR_CANCELLED)};
+                             .c = baton__reason_pack(BATON_ERR_CANCELLED),
+                             .d = baton__view_is_read(connector, &grant->nonce) ? BATON__FAIL_READING : 0};
         (void)baton__send_control(peer, &fail, NULL, 0);
     }
 }

@@ -48,6 +48,7 @@ typedef struct baton__identity baton__identity;
 typedef struct baton__hold baton__hold;
 typedef struct baton__map baton__map;
 typedef struct baton__mapped baton__mapped;
+typedef struct baton__view baton__view;
 typedef struct baton__release baton__release;
 
 enum {
@@ -82,7 +83,8 @@ typedef struct baton__orphans {
 enum {
     BATON__REQUEST_BEGIN = 1,
     BATON__REQUEST_CANCEL = 2,
-    BATON__REQUEST_ANSWER = 4 /* ack or nack */
+    BATON__REQUEST_ANSWER = 4, /* ack or nack */
+    BATON__REQUEST_RELEASE = 8 /* of a view */
 };
 
 /* The application's acknowledgement (answer_state). */
@@ -117,6 +119,7 @@ typedef struct baton__active {
     bool moved_told;
     bool final;          /* MOVED or ACK was sent: the peer's answer decides */
     baton__map *map;     /* NULL: it was not wanted */
+    baton__view *view;   /* NULL: it is no view */
     bool lost;           /* final, and the peer is lost: only another channel can tell */
     bool answered;       /* the application acknowledged */
     bool nack;
@@ -142,9 +145,9 @@ struct baton_operation {
     baton__event over;
     int fd; /* atomic, -1 until asked for */
     baton_uuid id;
-    uint32_t count; /* descriptors */
+    uint32_t count; /* descriptors; of a view the peer's */
     baton_completion completion;
-    baton_descriptor **descriptors;
+    baton_descriptor **descriptors; /* NULL: of a view */
     baton_descriptor *one[1]; /* descriptors, where there is one */
     uint32_t deadline_ms;
     uint32_t lease_ms;
@@ -184,6 +187,7 @@ struct baton_operation {
     char peer_name[BATON_NAME_MAX + 1];
     char transport[32];
     bool mapped;            /* atomic: the path is map */
+    bool viewed;            /* atomic: by a view */
     const char *why_not_map; /* atomic; NULL: not decided, or taken */
     void *result;          /* active: of our ack; passive: of the peer's */
     size_t result_size;
@@ -312,6 +316,7 @@ struct baton_connector {
     baton__mapped *mapped;   /* pools of peers */
     baton_timer mapped_timer;
     baton__map *copying;     /* reads that copy from there */
+    baton__view *views;      /* that the application has, by their nonces */
     baton__hold *holds;      /* in quarantine */
     baton__inbox inbox;
     baton__renewal renewal;

@@ -40,6 +40,10 @@ static void add(writer *to, const char *format, ...)
 
 static void add_way(const baton_operation_report *report, writer *to)
 {
+    if (report->copies == 0 && strcmp(report->path, "map") == 0) {
+        add(to, "map over %s, a view without a copy", report->transport);
+        return;
+    }
     add(to, "%s over %s, %u %s", report->path, report->transport, report->copies,
         report->copies == 1 ? "copy" : "copies");
     if (report->chunk_bytes != 0) {

@@ -30,12 +30,12 @@
  *  ACK     C>O  token          -           -            -           -          -        result
  *  NACK    C>O  token          -           -            -           -          -        result
  *  NACKED  O>C  -              -           -            -           -          -        -
- *  FAIL    C>O  token          -           -            -           reason     -        -
+ *  FAIL    C>O  token          -           -            -           reason     1: a view is still read -
  *  CANCEL  O>C  -              -           -            -           reason     -        -
  *  RENEW   C>O  token          -           time of C    -           -          -        -
  *  RENEWED O>C  -              -           its echo     -           -          -        -
  *  RESET   any  -              -           -            -           -          -        its identity, or none
- *  MAP     C>O  token          proof       -            -           -          -        -
+ *  MAP     C>O  token          proof       -            -           -          1: for a view -
  *  KEYS    O>C  -              proof       -            -           reason     -        keys, or none: see below
  *  RELEASE C>O  token          -           -            -           -          -        -
  *

@@ -8,26 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum map_state {
-    MAP_WANTED = 0,
-    MAP_ASKED,
-    MAP_COPYING,
-    MAP_COPIED,
-    MAP_REFUSED
-} map_state;
-
-struct baton__map {
-    baton_operation *op;
-    map_state state;
-    bool held;   /* the peer may hold the memory for us */
-    bool listed; /* in the connector's list */
-    uint32_t pools_count;
-    baton__mapped *pools[BATON__MAP_POOLS_MAX];
-    baton__map *prev;
-    baton__map *next;
-    const uint8_t *sources[]; /* one for each descriptor */
-};
-
 /* A RELEASE that could not be sent. */
 struct baton__release {
     baton__release *next;
@@ -53,26 +33,32 @@ static bool is_on_host_of(const baton__process *self, const baton__process *proc
            memcmp(process->boot_id, self->boot_id, sizeof(self->boot_id)) == 0;
 }
 
-/* NULL: nothing is against it. */
-static const char *objection(const baton_operation *op)
+const char *baton__map_objection(const baton_connector *connector, const baton_metadata *metadata)
 {
-    const baton__block *block = baton__metadata_block(op->a.metadata);
-    if (op->kind != BATON_OPERATION_READ) {
-        return "only reads map";
-    }
+    const baton__block *block = baton__metadata_block(metadata);
     if ((block->flags & BATON__BLOCK_MAPPABLE) == 0) {
         return "not every descriptor is of a pool with a group";
     }
-    if (!op->connector->has_map_group) {
+    if (!connector->has_map_group) {
         return "this connector has no map_group";
     }
-    if (!is_on_host_of(&op->connector->process, &block->process)) {
+    if (!is_on_host_of(&connector->process, &block->process)) {
         return "the peer is on another host";
     }
-    if (op->bytes_total < BATON__MAP_MIN) {
-        return "less than 64 KiB, which a message brings sooner";
+    return baton_metadata_count(metadata) > BATON__MAP_COUNT_MAX ? "more than 1,024 descriptors" : NULL;
+}
+
+/* NULL: nothing is against a copy from there. */
+static const char *objection(const baton_operation *op)
+{
+    if (op->kind != BATON_OPERATION_READ) {
+        return "only reads map";
     }
-    return op->count > BATON__MAP_COUNT_MAX ? "more than 1,024 descriptors" : NULL;
+    const char *why = baton__map_objection(op->connector, op->a.metadata);
+    if (why == NULL && op->bytes_total < BATON__MAP_MIN) {
+        why = "less than 64 KiB, which a message brings sooner";
+    }
+    return why;
 }
 
 static void say_why_not(baton_operation *op, const char *why)
@@ -80,42 +66,51 @@ static void say_why_not(baton_operation *op, const char *why)
     __atomic_store_n(&op->why_not_map, why, __ATOMIC_RELAXED);
 }
 
+baton__map *baton__map_new(baton_operation *op)
+{
+    baton__map *map = calloc(1, sizeof(*map) + op->count * sizeof(map->sources[0]));
+    if (map != NULL) {
+        map->op = op;
+    }
+    return map;
+}
+
 void baton__map_want(baton_operation *op)
 {
+    if (op->a.view != NULL) {
+        return; /* it wants nothing else, and begin_view has looked */
+    }
     const char *why = objection(op);
+    if (why == NULL) {
+        op->a.map = baton__map_new(op);
+        why = op->a.map == NULL ? "out of memory" : NULL;
+    }
     if (why != NULL) {
         say_why_not(op, why);
-        return;
     }
-    baton__map *map = calloc(1, sizeof(*map) + op->count * sizeof(map->sources[0]));
-    if (map == NULL) {
-        say_why_not(op, "out of memory");
-        return;
-    }
-    map->op = op;
-    op->a.map = map;
 }
 
 bool baton__map_is_on(const baton_operation *op)
 {
-    return op->a.map != NULL && op->a.map->state != MAP_REFUSED;
+    return op->a.map != NULL && op->a.map->state != BATON__MAP_REFUSED;
 }
 
 void baton__map_granted(baton_operation *op)
 {
     baton__map *map = op->a.map;
-    if (map != NULL && (map->state == MAP_WANTED || map->state == MAP_ASKED)) { /* again: the answer was lost with its session */
+    if (map != NULL && (map->state == BATON__MAP_WANTED || map->state == BATON__MAP_ASKED)) { /* again: the answer was lost with its session */
         baton__frame frame = {.type = BATON__FRAME_MAP,
                               .key = op->a.token,
-                              .aux = baton__map_proof(&op->connector->map_group, &op->a.nonce, 'C')};
-        map->state = MAP_ASKED;
+                              .aux = baton__map_proof(&op->connector->map_group, &op->a.nonce, 'C'),
+                              .d = op->a.view != NULL ? BATON__MAP_VIEW : 0};
+        map->state = BATON__MAP_ASKED;
         map->held = true; /* its keys may be lost */
         (void)baton__active_send(op, &frame, NULL, 0);
         baton_loop_expect(op->connector->loop);
     }
 }
 
-static void put_pools(baton_operation *op)
+void baton__map_put_pools(baton_operation *op)
 {
     baton__map *map = op->a.map;
     while (map->pools_count != 0) {
@@ -123,11 +118,20 @@ static void put_pools(baton_operation *op)
     }
 }
 
-static void send_release(baton_operation *op)
+static bool send_release(baton__peer *peer, const baton_uuid *operation, const baton_key *nonce, const baton_key *token)
 {
-    baton__frame frame = {.type = BATON__FRAME_RELEASE, .key = op->a.token};
+    baton__frame frame = {.type = BATON__FRAME_RELEASE,
+                          .session = peer->out_session,
+                          .operation = *operation,
+                          .nonce = *nonce,
+                          .key = *token};
+    return baton__send_control(peer, &frame, NULL, 0) == BATON_OK;
+}
+
+void baton__map_release(baton_operation *op, baton__peer *peer)
+{
     op->a.map->held = false;
-    if (op->peer == NULL || op->peer->dead || baton__active_send(op, &frame, NULL, 0)) {
+    if (peer->dead || send_release(peer, &op->id, &op->a.nonce, &op->a.token)) {
         return;
     }
     baton__release *release = malloc(sizeof(*release));
@@ -136,21 +140,26 @@ static void send_release(baton_operation *op)
         return;
     }
     *release = (baton__release){.operation = op->id, .nonce = op->a.nonce, .token = op->a.token};
-    LL_PREPEND(op->peer->releases, release);
-    op->peer->to_tell = true;
-    baton__peer_trouble(op->peer);
+    LL_PREPEND(peer->releases, release);
+    peer->to_tell = true;
+    baton__peer_trouble(peer);
 }
 
-static void refuse(baton_operation *op, const char *why)
+/* A read goes on by am; a view has no other way. */
+static void refuse(baton_operation *op, baton_status reason, const char *why)
 {
     BATON__DEBUG("%s: no map with %s: %s", op->connector->name, op->peer_name, why);
     say_why_not(op, why);
-    op->a.map->state = MAP_REFUSED;
-    put_pools(op);
-    if (op->a.map->held) {
-        send_release(op);
+    op->a.map->state = BATON__MAP_REFUSED;
+    baton__map_put_pools(op);
+    if (op->a.map->held && op->peer != NULL) {
+        baton__map_release(op, op->peer);
     }
-    baton__active_pump(op); /* by am */
+    if (op->a.view != NULL) {
+        baton__active_stop(op, reason, 0);
+    } else {
+        baton__active_pump(op);
+    }
 }
 
 static bool read_pools(baton_operation *op, baton__reader *reader)
@@ -176,6 +185,12 @@ static bool read_pools(baton_operation *op, baton__reader *reader)
     return true;
 }
 
+static size_t size_of(const baton_operation *op, uint32_t index)
+{
+    return op->a.view != NULL ? baton_metadata_descriptor_at(op->a.metadata, index)->size_bytes
+                              : baton_descriptor_size(op->descriptors[index]);
+}
+
 static bool read_sources(baton_operation *op, baton__reader *reader)
 {
     baton__map *map = op->a.map;
@@ -185,8 +200,7 @@ static bool read_sources(baton_operation *op, baton__reader *reader)
         if (reader->failed || pool >= map->pools_count) {
             return false;
         }
-        map->sources[i] =
-            baton__mapped_at(map->pools[pool], offset, baton_descriptor_size(op->descriptors[i]));
+        map->sources[i] = baton__mapped_at(map->pools[pool], offset, size_of(op, i));
         if (map->sources[i] == NULL) {
             return false;
         }
@@ -206,37 +220,54 @@ static const char *why_refused(baton_status reason)
     }
 }
 
+/* All of it is there at once: one chunk, which is done. */
+static void begin_view(baton_operation *op)
+{
+    op->a.map->state = BATON__MAP_VIEWING;
+    __atomic_store_n(&op->viewed, true, __ATOMIC_RELAXED);
+    (void)baton__bits_set(&op->a.claimed, 0);
+    (void)baton__bits_set(&op->a.done, 0);
+    __atomic_store_n(&op->bytes_moved, op->bytes_total, __ATOMIC_RELAXED);
+    baton__operation_note_transport(op, op->peer);
+    baton__active_pump(op);
+}
+
 void baton__map_keys(baton_operation *op, const baton__frame *frame, const baton__payload *payload)
 {
     baton__map *map = op->a.map;
-    if (map == NULL || map->state != MAP_ASKED || op->ending) {
+    if (map == NULL || map->state != BATON__MAP_ASKED || op->ending) {
         BATON__COUNT(op->connector, refused_state);
         return;
     }
     if (payload->size == 0) {
+        baton_status reason = baton__reason_unpack(frame->c);
         map->held = false;
-        refuse(op, why_refused(baton__reason_unpack(frame->c)));
+        refuse(op, reason, why_refused(reason));
         return;
     }
     baton_key proof = baton__map_proof(&op->connector->map_group, &op->a.nonce, 'O');
     if (!baton_key_equal(&proof, &frame->aux)) {
         BATON__COUNT(op->connector, refused_token);
-        refuse(op, "the peer does not know the group's secret");
+        refuse(op, BATON_ERR_FORBIDDEN, "the peer does not know the group's secret");
         return;
     }
     baton__reader reader = baton__reader_make(payload->data, payload->size);
     if (!read_pools(op, &reader)) {
-        refuse(op, "the peer's shared memory cannot be mapped here: another IPC namespace or user");
+        refuse(op, BATON_ERR_NOT_SUPPORTED, "the peer's shared memory cannot be mapped here: another IPC namespace or user");
         return;
     }
     if (!read_sources(op, &reader)) {
         BATON__COUNT(op->connector, refused_bounds);
-        refuse(op, "the peer's keys do not fit");
+        refuse(op, BATON_ERR_MALFORMED, "the peer's keys do not fit");
         return;
     }
-    map->state = MAP_COPYING;
-    map->listed = true;
     __atomic_store_n(&op->mapped, true, __ATOMIC_RELAXED);
+    if (op->a.view != NULL) {
+        begin_view(op);
+        return;
+    }
+    map->state = BATON__MAP_COPYING;
+    map->listed = true;
     DL_APPEND(op->connector->copying, map);
 }
 
@@ -264,10 +295,10 @@ static void copy_chunk(baton__map *map)
         BATON__COUNT_BY(op->connector, bytes_mapped, piece.size);
     }
     if (baton__bits_full(&op->a.done)) {
-        map->state = MAP_COPIED;
+        map->state = BATON__MAP_COPIED;
         baton__operation_note_transport(op, op->peer);
         unlist(map);
-        put_pools(op);
+        baton__map_put_pools(op);
         baton__active_pump(op);
     }
 }
@@ -287,14 +318,15 @@ int baton__map_work(baton_connector *connector)
 
 void baton__map_leave(baton_operation *op, bool known)
 {
-    if (op->a.map != NULL) {
-        unlist(op->a.map);
-        put_pools(op);
-        if (op->a.map->held && !known) {
-            send_release(op);
-        }
-        op->a.map->held = false;
+    if (op->a.map == NULL || baton__view_is_held(op)) {
+        return; /* the application has the pointer: baton__view_end */
     }
+    unlist(op->a.map);
+    baton__map_put_pools(op);
+    if (op->a.map->held && !known && op->peer != NULL) {
+        baton__map_release(op, op->peer);
+    }
+    op->a.map->held = false;
 }
 
 void baton__map_fini(baton_operation *op)
@@ -307,12 +339,7 @@ void baton__map_tell(baton__peer *peer)
 {
     for (baton__release *release; (release = peer->releases) != NULL;) {
         LL_DELETE(peer->releases, release);
-        baton__frame frame = {.type = BATON__FRAME_RELEASE,
-                              .session = peer->out_session,
-                              .operation = release->operation,
-                              .nonce = release->nonce,
-                              .key = release->token};
-        (void)baton__send_control(peer, &frame, NULL, 0);
+        (void)send_release(peer, &release->operation, &release->nonce, &release->token);
         free(release);
     }
 }

@@ -12,6 +12,7 @@ struct baton__mapped {
     baton__mapping *mapping;
     uint64_t size;
     uint32_t uses;
+    bool orphaned; /* its connector is gone; the last view undoes it */
     uint64_t idle_ns; /* since when nobody uses it */
 };
 
@@ -69,7 +70,13 @@ static void watch(baton_connector *connector)
 
 void baton__mapped_put(baton_connector *connector, baton__mapped *mapped)
 {
-    if (--mapped->uses == 0) {
+    if (--mapped->uses != 0) {
+        return;
+    }
+    if (mapped->orphaned) {
+        baton__mapping_destroy(mapped->mapping);
+        free(mapped);
+    } else {
         mapped->idle_ns = baton__now(connector);
         watch(connector);
     }
@@ -107,6 +114,12 @@ void baton__mapped_fini(baton_connector *connector)
     baton__mapped *next;
     HASH_ITER(hh, connector->mapped, mapped, next)
     {
-        undo(connector, mapped);
+        if (mapped->uses == 0) {
+            undo(connector, mapped);
+            continue;
+        }
+        HASH_DELETE(hh, connector->mapped, mapped);
+        BATON__UNCOUNT(connector, pools_mapped);
+        mapped->orphaned = true;
     }
 }

@@ -139,6 +139,7 @@ void baton__hold_ask(baton__grant *grant, const baton__frame *frame)
         return;
     }
     __atomic_store_n(&op->mapped, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&op->viewed, (frame->d & BATON__MAP_VIEW) != 0, __ATOMIC_RELAXED);
     baton__operation_note_transport(op, grant->peer);
     send_keys(grant, &found);
 }

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* allowed[from] has a bit for each state that may follow. */
 static const uint8_t allowed[] = {
@@ -117,7 +116,7 @@ static void leave_tables(baton_operation *op)
     } else {
         baton__table_remove(&connector->by_id, &op->p.by_id);
     }
-    for (uint32_t i = 0; op->registered && i < op->count; i++) {
+    for (uint32_t i = 0; op->registered && op->descriptors != NULL && i < op->count; i++) {
         baton__registration_release(&connector->registrations, op->descriptors[i]);
     }
     op->registered = false;
@@ -181,12 +180,8 @@ static void tell_over(baton_operation *op)
         baton__operation_let_go(op);
     }
     baton__event_set(&op->over);
-    int fd = __atomic_load_n(&op->fd, __ATOMIC_SEQ_CST);
-    if (fd >= 0) {
-        uint64_t one = 1;
-        ssize_t written = write(fd, &one, sizeof(one));
-        (void)written; /* EAGAIN: readable already */
-    }
+    baton__pollable_wake(&op->fd);
+    baton__view_tell(op);
     baton__operation_unref(op);
 }
 
@@ -203,6 +198,9 @@ int baton__ready_work(baton_connector *connector)
         op->ready_listed = false;
         tell_event(op, flags, BATON__READY_GRANTED, BATON_EVENT_GRANTED);
         tell_event(op, flags, BATON__READY_MOVED, BATON_EVENT_MOVED);
+        if ((flags & BATON__READY_MOVED) != 0) {
+            baton__view_tell(op);
+        }
         tell_event(op, flags, BATON__READY_SILENT, BATON_EVENT_SILENT);
         if ((flags & BATON__READY_OVER) != 0) {
             tell_over(op);
@@ -230,7 +228,7 @@ static void on_deadline(baton_timer *timer)
 
 static baton_status register_memory(baton_operation *op)
 {
-    for (uint32_t i = 0; i < op->count; i++) {
+    for (uint32_t i = 0; op->descriptors != NULL && i < op->count; i++) {
         baton_status status =
             baton__registration_acquire(&op->connector->registrations, op->descriptors[i]);
         if (status != BATON_OK) {
@@ -280,6 +278,9 @@ void baton__operation_requested(baton_task *task)
     }
     if ((bits & BATON__REQUEST_ANSWER) != 0 && baton__operation_status(op) == BATON_OPERATION_IN_PROGRESS) {
         baton__active_answer(op);
+    }
+    if ((bits & BATON__REQUEST_RELEASE) != 0) {
+        baton__view_end(op);
     }
     if ((bits & BATON__REQUEST_CANCEL) != 0) {
         baton__operation_stop(op, (baton_status)(int32_t)__atomic_load_n(&op->cancel_reason, __ATOMIC_ACQUIRE), 0);

@@ -42,6 +42,14 @@ void baton__operation_requested(baton_task *task);
 /* Deadline or cancel, whichever side it is. Owner thread. */
 void baton__operation_stop(baton_operation *operation, baton_status reason, int native);
 
+/* A descriptor for poll that is made when it is asked for: slot is atomic and -1 before, event what it tells. */
+baton_status baton__pollable_get(int *slot, const baton__event *event, int *fd_out);
+void baton__pollable_wake(const int *slot);
+void baton__pollable_close(int fd);
+
+/* Sets the error text and returns why it is over. */
+baton_status baton__operation_fail_reason(const baton_operation *operation);
+
 /* Holds the descriptors (false: they are released already), and lets them go. Any thread. */
 bool baton__operation_hold(baton_operation *operation);
 void baton__operation_let_go(baton_operation *operation);

@@ -42,7 +42,7 @@ void baton__operation_let_go(baton_operation *op)
     if (__atomic_sub_fetch(&op->holders, 1, __ATOMIC_ACQ_REL) != 0) {
         return;
     }
-    for (uint32_t i = 0; i < op->count; i++) {
+    for (uint32_t i = 0; op->descriptors != NULL && i < op->count; i++) {
         baton_descriptor_release(op->descriptors[i]);
     }
 }
@@ -63,9 +63,7 @@ void baton__operation_unref(baton_operation *op)
     if (op->descriptors != op->one) {
         free(op->descriptors);
     }
-    if (op->fd >= 0) {
-        (void)close(op->fd);
-    }
+    baton__pollable_close(op->fd);
     baton__plan_fini(&op->plan);
     free(op->result);
     baton_connector *connector = op->connector;
@@ -118,12 +116,24 @@ baton_status baton_operation_get_report(const baton_operation *op, baton_operati
         .why_not_map = why_not_map == NULL ? "" : why_not_map,
     };
     if (over && report.path[0] != '\0') {
-        report.copies = baton__copies(report.path, report.transport);
-        report.chunk_bytes = baton__is_active(op) ? op->plan.chunk_size : 0;
-        report.chunk_depth = !baton__is_active(op) ? 0 : op->mapped ? 1 : BATON__DEPTH;
+        bool viewed = op->mapped && op->viewed;
+        bool cut = baton__is_active(op) && !viewed;
+        report.copies = viewed ? 0 : baton__copies(report.path, report.transport);
+        report.chunk_bytes = cut ? op->plan.chunk_size : 0;
+        report.chunk_depth = !cut ? 0 : op->mapped ? 1 : BATON__DEPTH;
     }
     baton__output_copy(report_out, &report, sizeof(report));
     return BATON_OK;
+}
+
+baton_status baton__operation_fail_reason(const baton_operation *op)
+{
+    const char *why_not_map = baton__is_active(op) && op->a.view != NULL ? op->why_not_map : NULL;
+    return baton__fail(op->reason, "operation with %s: %s%s%s%s%s",
+                       op->peer_name[0] != '\0' ? op->peer_name : "nobody yet",
+                       baton_status_text(op->reason), op->native != 0 ? "; UCX: " : "",
+                       op->native != 0 ? op->connector->table->native_text(op->native) : "",
+                       why_not_map != NULL ? "; no view: " : "", why_not_map != NULL ? why_not_map : "");
 }
 
 baton_status baton_operation_wait(baton_operation *op, uint32_t timeout_ms)
@@ -135,13 +145,45 @@ baton_status baton_operation_wait(baton_operation *op, uint32_t timeout_ms)
     if (status != BATON_OK) {
         return status;
     }
-    if (op->reason == BATON_OK) {
-        return BATON_OK;
+    return op->reason == BATON_OK ? BATON_OK : baton__operation_fail_reason(op);
+}
+
+baton_status baton__pollable_get(int *slot, const baton__event *event, int *fd_out)
+{
+    int fd = __atomic_load_n(slot, __ATOMIC_SEQ_CST);
+    if (fd < 0) {
+        int made = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (made < 0) {
+            return baton__fail_errno(errno, "operation fd");
+        }
+        if (__atomic_compare_exchange_n(slot, &fd, made, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+            fd = made;
+        } else {
+            (void)close(made);
+        }
+        if (baton__event_is_set(event)) { /* the owner may have looked before fd was there */
+            baton__pollable_wake(slot);
+        }
     }
-    return baton__fail(op->reason, "operation with %s: %s%s%s",
-                       op->peer_name[0] != '\0' ? op->peer_name : "nobody yet",
-                       baton_status_text(op->reason), op->native != 0 ? "; UCX: " : "",
-                       op->native != 0 ? op->connector->table->native_text(op->native) : "");
+    *fd_out = fd;
+    return BATON_OK;
+}
+
+void baton__pollable_wake(const int *slot)
+{
+    int fd = __atomic_load_n(slot, __ATOMIC_SEQ_CST);
+    if (fd >= 0) {
+        uint64_t one = 1;
+        ssize_t written = write(fd, &one, sizeof(one));
+        (void)written; /* EAGAIN: readable already */
+    }
+}
+
+void baton__pollable_close(int fd)
+{
+    if (fd >= 0) {
+        (void)close(fd);
+    }
 }
 
 baton_status baton_operation_fd(baton_operation *op, int *fd_out)
@@ -149,25 +191,7 @@ baton_status baton_operation_fd(baton_operation *op, int *fd_out)
     if (op == NULL || fd_out == NULL) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "operation fd: an argument is NULL");
     }
-    int fd = __atomic_load_n(&op->fd, __ATOMIC_SEQ_CST);
-    if (fd < 0) {
-        int made = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (made < 0) {
-            return baton__fail_errno(errno, "operation fd");
-        }
-        if (__atomic_compare_exchange_n(&op->fd, &fd, made, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-            fd = made;
-        } else {
-            (void)close(made);
-        }
-        if (baton__event_is_set(&op->over)) { /* the owner may have looked before fd was there */
-            uint64_t one = 1;
-            ssize_t written = write(fd, &one, sizeof(one));
-            (void)written;
-        }
-    }
-    *fd_out = fd;
-    return BATON_OK;
+    return baton__pollable_get(&op->fd, &op->over, fd_out);
 }
 
 baton_status baton_operation_fail(baton_operation *op, baton_status reason)
@@ -197,8 +221,8 @@ baton_status baton_operation_close(baton_operation *op, uint32_t timeout_ms)
         status = baton__connector_wait(op->connector, &op->over, timeout_ms);
     }
     if (status == BATON_OK && op->reason == BATON_ERR_QUARANTINED) {
-        status = baton__fail(BATON_ERR_QUARANTINED, "close: UCX still holds a transfer with %s; the memory is "
-                             "held back until it ends", op->peer_name);
+        status = baton__fail(BATON_ERR_QUARANTINED, "close: %s may still reach the memory; it is held back until it "
+                             "cannot", op->peer_name);
     }
     return status;
 }
@@ -208,6 +232,7 @@ void baton_operation_destroy(baton_operation *op)
     if (op == NULL) {
         return;
     }
+    baton__view_abandon(op);
     baton_status status = baton_operation_close(op, BATON_FOREVER);
     if (status != BATON_OK && status != BATON_ERR_WRONG_THREAD && status != BATON_ERR_QUARANTINED) {
         BATON__ERROR("operation destroy: %s", baton_error_text());
@@ -225,8 +250,8 @@ baton_status baton_operation_result(const baton_operation *op, size_t index, bat
     if (op == NULL || descriptor_out == NULL || index >= op->count) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "result: no such descriptor");
     }
-    if (!baton__is_active(op)) {
-        return baton__fail(BATON_ERR_WRONG_STATE, "result: a passive operation has none");
+    if (!baton__is_active(op) || op->descriptors == NULL) {
+        return baton__fail(BATON_ERR_WRONG_STATE, "result: a passive operation and a view have none");
     }
     *descriptor_out = baton_descriptor_acquire(op->descriptors[index]);
     return BATON_OK;
@@ -254,7 +279,7 @@ static baton_status answer(baton_operation *op, const void *result, size_t size,
     baton_status status = baton__result_copy(&op->result, &op->result_size, result, size);
     __atomic_store_n(&op->answer_state, status == BATON_OK ? state : 0, __ATOMIC_RELEASE);
     if (status == BATON_OK) {
-        baton__operation_request(op, BATON__REQUEST_ANSWER);
+        baton__operation_request(op, BATON__REQUEST_ANSWER | (baton__view_let_go(op) ? BATON__REQUEST_RELEASE : 0));
     }
     return status;
 }

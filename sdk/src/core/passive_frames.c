@@ -223,10 +223,17 @@ static void on_answer(baton__grant *grant, const baton__frame *frame, const bato
     baton__grant_try_finish(grant);
 }
 
+/* Not its last word: it has not heard yet that it is over, and may still be reading; or it says that it is. */
+static bool reads_on(const baton__frame *frame)
+{
+    return frame->type == BATON__FRAME_RENEW || frame->type == BATON__FRAME_MAP || frame->type == BATON__FRAME_READ ||
+           (frame->type == BATON__FRAME_FAIL && (frame->d & BATON__FAIL_READING) != 0);
+}
+
 static void on_grant_frame(baton__grant *grant, const baton__frame *frame, const baton__payload *payload)
 {
     baton__frame answer = {.type = BATON__FRAME_RENEWED, .a = frame->a};
-    if (frame->type != BATON__FRAME_RENEW && frame->type != BATON__FRAME_MAP) {
+    if (!reads_on(frame) || frame->type == BATON__FRAME_READ) {
         baton__hold_end(grant); /* whatever it says, it reads no more by itself */
     }
     switch (frame->type) {
@@ -266,12 +273,6 @@ static bool is_proven(const baton__grant *grant, const baton__frame *frame)
 {
     return baton_key_equal(&grant->token, &frame->key) ||
            (frame->type == BATON__FRAME_FAIL && baton_key_equal(&grant->cancel_key, &frame->aux));
-}
-
-/* Not its last word: it has not heard yet that it is over, and may still be reading. */
-static bool reads_on(const baton__frame *frame)
-{
-    return frame->type == BATON__FRAME_RENEW || frame->type == BATON__FRAME_MAP || frame->type == BATON__FRAME_READ;
 }
 
 /* A consumer whose grant is closing or over, by whatever it says last. */

@@ -1,66 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads by mapping, between two processes; what happens to the memory when the reader is stopped or killed in the middle. A page of
  * the reader's own memory that it may not touch makes sure that it is in the middle. */
-#include "support/process_case.h"
-
-#include <stdio.h>
-
-static baton_pool *pool;
-
-static void case_with(const char *peers_group, const char *ours)
-{
-    (void)unsetenv("UCX_TLS");
-    (void)setenv("BATON_TEST_GROUP", peers_group, 1);
-    peer_start(&peer, "sdk_peer", NULL);
-    baton_connector_options options = BATON_CONNECTOR_OPTIONS_INIT;
-    options.name = "test";
-    options.map_group = ours;
-    cr_assert_eq(baton_connector_create(&options, &connector), BATON_OK, "%s", baton_error_text());
-    baton_pool_options pool_options = BATON_POOL_OPTIONS_INIT;
-    pool_options.capacity_bytes = (size_t)512 * MIB;
-    pool_options.group = "secret";
-    cr_assert_eq(baton_pool_create(&pool_options, &pool), BATON_OK, "%s", baton_error_text());
-}
-
-static void end(void)
-{
-    case_end();
-    baton_pool_destroy(pool);
-}
-
-static baton_connector_stats stats_of(void)
-{
-    baton_connector_stats stats = {.struct_size = sizeof(stats)};
-    cr_assert_eq(baton_connector_get_stats(connector, &stats), BATON_OK);
-    return stats;
-}
-
-static uint64_t pieces(void)
-{
-    baton_pool_stats stats = {.struct_size = sizeof(stats)};
-    cr_assert_eq(baton_pool_get_stats(pool, &stats), BATON_OK);
-    return stats.pieces;
-}
-
-static baton_operation_report report_of(const own *o)
-{
-    baton_operation_report report = {.struct_size = sizeof(report)};
-    cr_assert_eq(baton_operation_get_report(o->operation, &report), BATON_OK);
-    return report;
-}
-
-/* A readable of ours that lies in the pool. */
-static own offer_piece(size_t size, unsigned seed, uint32_t lease_ms)
-{
-    own o = {.seed = seed};
-    cr_assert_eq(baton_pool_allocate(pool, size, &o.descriptor), BATON_OK);
-    pattern_fill(own_memory(&o), size, seed);
-    baton_operation_options options = BATON_OPERATION_OPTIONS_INIT;
-    options.lease_ms = lease_ms;
-    options.completion = BATON_COMPLETION_COMMIT;
-    cr_assert_eq(baton_connector_create_readable(connector, &o.descriptor, 1, &options, &o.operation), BATON_OK);
-    return o;
-}
+#include "support/pool_case.h"
 
 static own read_from_peer(size_t size, const char *path, const char *why)
 {
@@ -88,7 +29,7 @@ static own read_from_peer(size_t size, const char *path, const char *why)
 
 Test(map, a_piece_of_a_pool_is_read_by_mapping)
 {
-    case_with("secret", "secret");
+    pool_case_begin("secret", "secret");
     own taken = read_from_peer(8 * MIB + 12345, "map", "");
     cr_assert_str_eq(peer_end(&peer, 0, SOON_MS), "COMPLETE OK right");
     cr_assert_eq(stats_of().bytes_mapped, 8 * MIB + 12345);
@@ -99,12 +40,12 @@ Test(map, a_piece_of_a_pool_is_read_by_mapping)
     cr_assert_eq(stats_of().pools_mapped, 1, "it is mapped once");
     own_end(&taken);
     peer_quit(&peer);
-    end();
+    pool_case_end();
 }
 
 Test(map, the_owner_sees_it_too)
 {
-    case_with("secret", "secret");
+    pool_case_begin("secret", "secret");
     own offered = offer_piece(3 * MIB, 4, 5000);
     char text[64];
     cr_assert_gt(baton_operation_explain(offered.operation, text, sizeof(text)), 0);
@@ -120,12 +61,12 @@ Test(map, the_owner_sees_it_too)
     own_end(&offered);
     cr_assert_eq(pieces(), 0);
     peer_quit(&peer);
-    end();
+    pool_case_end();
 }
 
 Test(map, without_the_secret_it_goes_by_am)
 {
-    case_with("secret", "another");
+    pool_case_begin("secret", "another");
     own taken = read_from_peer(MIB, "am", "secret");
     own_end(&taken);
     own offered = offer_piece(MIB, 4, 0); /* with our pool's secret, which is the peer's */
@@ -134,21 +75,21 @@ Test(map, without_the_secret_it_goes_by_am)
     own_end(&offered);
     cr_assert_eq(stats_of().bytes_mapped, 0);
     peer_quit(&peer);
-    end();
+    pool_case_end();
 }
 
 Test(map, without_a_group_it_goes_by_am)
 {
-    case_with("secret", NULL);
+    pool_case_begin("secret", NULL);
     own taken = read_from_peer(MIB, "am", "map_group");
     own_end(&taken);
     peer_quit(&peer);
-    end();
+    pool_case_end();
 }
 
 Test(map, what_is_small_or_of_no_pool_or_written_goes_by_am)
 {
-    case_with("secret", "secret");
+    pool_case_begin("secret", "secret");
     own taken = read_from_peer(4096, "am", "64 KiB");
     own_end(&taken);
     own offered = own_offer(true, MIB, 4, 0, BATON_COMPLETION_COMMIT); /* of no pool */
@@ -163,7 +104,7 @@ Test(map, what_is_small_or_of_no_pool_or_written_goes_by_am)
     cr_assert_not_null(strstr(report_of(&written).why_not_map, "reads"));
     own_end(&written);
     peer_quit(&peer);
-    end();
+    pool_case_end();
 }
 
 /* The peer gets the signal when it has copied the first two of four MiB. */
@@ -180,29 +121,21 @@ static own stop_in_the_middle(int signal, uint32_t lease_ms)
     return offered;
 }
 
-static void wait_for_pieces(uint64_t wanted)
-{
-    for (int i = 0; i < SOON_MS && pieces() != wanted; i++) {
-        (void)poll(NULL, 0, 1);
-    }
-    cr_assert_eq(pieces(), wanted);
-}
-
 Test(map, a_reader_that_is_killed_in_the_middle_gives_the_memory_back)
 {
-    case_with("secret", "secret");
+    pool_case_begin("secret", "secret");
     own offered = stop_in_the_middle(SIGKILL, 20000);
     cr_assert_eq(own_wait(&offered, SOON_MS), BATON_ERR_PEER_LOST, "%s", baton_error_text());
     own_end(&offered);
     wait_for_pieces(0);
     cr_assert_eq(stats_of().quarantined, 0);
     peer_kill(&peer);
-    end();
+    pool_case_end();
 }
 
 Test(map, a_reader_that_is_stopped_in_the_middle_keeps_it_until_it_runs_again)
 {
-    case_with("secret", "secret");
+    pool_case_begin("secret", "secret");
     own offered = stop_in_the_middle(SIGSTOP, 500);
     cr_assert_eq(own_wait(&offered, SOON_MS), BATON_ERR_QUARANTINED, "%s", baton_error_text());
     own_end(&offered);
@@ -213,24 +146,24 @@ Test(map, a_reader_that_is_stopped_in_the_middle_keeps_it_until_it_runs_again)
     wait_for_pieces(0);
     cr_assert_eq(stats_of().quarantined, 0);
     peer_quit(&peer);
-    end();
+    pool_case_end();
 }
 
 Test(map, a_stopped_reader_that_is_killed_gives_it_back_too)
 {
-    case_with("secret", "secret");
+    pool_case_begin("secret", "secret");
     own offered = stop_in_the_middle(SIGSTOP, 500);
     cr_assert_eq(own_wait(&offered, SOON_MS), BATON_ERR_QUARANTINED, "%s", baton_error_text());
     own_end(&offered);
     cr_assert_eq(pieces(), 1);
     peer_kill(&peer);
     wait_for_pieces(0);
-    end();
+    pool_case_end();
 }
 
 Test(map, a_stop_that_is_shorter_than_the_lease_does_no_harm)
 {
-    case_with("secret", "secret");
+    pool_case_begin("secret", "secret");
     own offered = stop_in_the_middle(SIGSTOP, 20000);
     (void)poll(NULL, 0, 300);
     cr_assert_not(baton_operation_is_over(offered.operation));
@@ -240,12 +173,12 @@ Test(map, a_stop_that_is_shorter_than_the_lease_does_no_harm)
     own_end(&offered);
     wait_for_pieces(0);
     peer_quit(&peer);
-    end();
+    pool_case_end();
 }
 
 Test(map, a_cancel_ends_it_and_the_reader_lets_go)
 {
-    case_with("secret", "secret");
+    pool_case_begin("secret", "secret");
     own offered = offer_piece(LARGE, 4, 5000);
     peer_takes(&offered, 4, 30000);
     for (int i = 0; i < SOON_MS && baton_operation_get_status(offered.operation) != BATON_OPERATION_IN_PROGRESS; i++) {
@@ -258,13 +191,13 @@ Test(map, a_cancel_ends_it_and_the_reader_lets_go)
     wait_for_pieces(0);
     (void)peer_end(&peer, 0, SOON_MS);
     peer_quit(&peer);
-    end();
+    pool_case_end();
 }
 
 /* The owner goes while a reader is stopped in the middle: what it may still read is never given to anybody else. */
 Test(map, a_connector_that_ends_keeps_what_a_stopped_reader_may_read)
 {
-    case_with("secret", "secret");
+    pool_case_begin("secret", "secret");
     own offered = stop_in_the_middle(SIGSTOP, 500);
     cr_assert_eq(own_wait(&offered, SOON_MS), BATON_ERR_QUARANTINED, "%s", baton_error_text());
     own_end(&offered);
