@@ -61,9 +61,9 @@ static int consume(const char *url, const char *name)
     options.prefetch = true;
     check(baton_worker_serve(worker, name, &options, take, NULL, &service), "serve");
     (void)!write(STDOUT_FILENO, "s", 1);
-    for (;;) {
-        (void)pause();
+    while (pause() != 0) {
     }
+    return 0;
 }
 
 static pid_t start_consumer(const char *self, const char *url, const char *name)
