@@ -55,8 +55,7 @@ static baton_status prepare(baton_operation *op)
 {
     const baton__block *block = baton__metadata_block(op->a.metadata);
     baton_connector *connector = op->connector;
-    baton_status status =
-        baton__plan_init(&op->plan, op->descriptors, op->count, BATON__CHUNK_BYTES);
+    baton_status status = baton__plan_init(&op->plan, op->bytes_total, BATON__CHUNK_BYTES);
     if (status == BATON_OK) {
         status = baton__bits_init(&op->a.claimed, op->plan.chunks);
     }
@@ -145,7 +144,7 @@ static void write_chunks(baton_operation *op)
         int native = 0;
         baton_status status =
             baton__chunk_send(op->peer, op, NULL, index, &frame,
-                              baton__plan_piece(&op->plan, op->descriptors, index), &native);
+                              baton__plan_slice(&op->plan, &op->layout, index), &native);
         if (status != BATON_OK) {
             baton__bits_clear(&op->a.claimed, index);
             return; /* the session is lost; it resumes */

@@ -3,6 +3,7 @@
 #include "core/connector.h"
 
 #include "base/error.h"
+#include "memory/descriptor.h"
 #include "memory/pool.h"
 #include "base/options.h"
 #include <sched.h>
@@ -38,7 +39,7 @@ static baton_status take_options(const baton_operation_options *given, baton_ope
     return BATON_OK;
 }
 
-static baton_status check_descriptors(baton_descriptor *const *descriptors, size_t count, uint64_t *total_out)
+static baton_status check_descriptors(baton_descriptor *const *descriptors, size_t count)
 {
     if (descriptors == NULL || count == 0 || count > BATON_DESCRIPTORS_MAX) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "operation: 1 to %d descriptors are needed",
@@ -51,8 +52,19 @@ static baton_status check_descriptors(baton_descriptor *const *descriptors, size
         }
         total += baton_descriptor_size(descriptors[i]);
     }
-    *total_out = total;
     return BATON_OK;
+}
+
+/* Both lists have room for all of them. */
+static void take_descriptors(baton_operation *op, baton__run *runs, baton_descriptor *const *descriptors, size_t count)
+{
+    op->layout.runs = runs;
+    for (size_t i = 0; i < count; i++) {
+        op->descriptors[i] = baton_descriptor_acquire(descriptors[i]);
+        baton__layout_add(runs, &op->layout.count, &op->layout.total, baton__descriptor_run(descriptors[i]));
+    }
+    op->count = (uint32_t)count;
+    op->bytes_total = op->layout.total;
 }
 
 static baton_status new_operation(baton_connector *connector, baton_operation_kind kind,
@@ -60,10 +72,9 @@ static baton_status new_operation(baton_connector *connector, baton_operation_ki
                                   const baton_operation_options *given, baton_operation **op_out)
 {
     baton_operation_options options;
-    uint64_t total = 0;
     baton_status status = take_options(given, kind, &options);
     if (status == BATON_OK) {
-        status = check_descriptors(descriptors, count, &total);
+        status = check_descriptors(descriptors, count);
     }
     if (status != BATON_OK) {
         return status;
@@ -73,21 +84,22 @@ static baton_status new_operation(baton_connector *connector, baton_operation_ki
         return baton__fail_memory("an operation");
     }
     op->descriptors = count == 1 ? op->one : malloc(count * sizeof(*op->descriptors));
-    if (op->descriptors == NULL) {
+    baton__run *runs = count == 1 ? op->one_run : malloc(count * sizeof(*runs));
+    if (op->descriptors == NULL || runs == NULL) {
+        if (count != 1) {
+            free(op->descriptors);
+            free(runs);
+        }
         free(op);
         return baton__fail_memory("an operation's descriptors");
     }
-    for (size_t i = 0; i < count; i++) {
-        op->descriptors[i] = baton_descriptor_acquire(descriptors[i]);
-    }
+    take_descriptors(op, runs, descriptors, count);
     op->connector = connector;
     (void)__atomic_add_fetch(&connector->references, 1, __ATOMIC_RELAXED);
     op->kind = kind;
     op->references = 2; /* the caller's handle, and the engine's until it is over */
     op->holders = 1;
     op->fd = -1;
-    op->count = (uint32_t)count;
-    op->bytes_total = total;
     op->completion = options.completion;
     op->lease_ms = baton__is_active(op) ? 0 : options.lease_ms;
     op->readers = options.readers;

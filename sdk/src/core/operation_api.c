@@ -66,7 +66,9 @@ void baton__operation_unref(baton_operation *op)
     if (op->fd >= 0) {
         (void)close(op->fd);
     }
-    baton__plan_fini(&op->plan);
+    if (op->layout.runs != op->one_run) {
+        free((baton__run *)op->layout.runs);
+    }
     free(op->result);
     baton__connector_unref(op->connector);
     free(op);
