@@ -71,10 +71,7 @@ static const char *objection(const baton_operation *op)
     if (!is_on_host_of(&op->connector->process, &block->process)) {
         return "the peer is on another host";
     }
-    if (op->bytes_total < BATON__MAP_MIN) {
-        return "less than 64 KiB, which a message brings sooner";
-    }
-    return op->count > BATON__MAP_COUNT_MAX ? "more than 1,024 descriptors" : NULL;
+    return op->bytes_total < BATON__MAP_MIN ? "less than 64 KiB, which a message brings sooner" : NULL;
 }
 
 static void say_why_not(baton_operation *op, const char *why)

@@ -159,7 +159,7 @@ case_prints_objects() {
     }
     object nats ".address == \"${url#nats://}\" and .max_payload_bytes == 1048576 and .round_trip_us > 0 and .headers and (.tls | not)"
     object nats ".url == \"$nowhere\" and .status == \"ERR_NATS_DISCONNECTED\" and .severity == \"warning\""
-    object nats_payload '.descriptors > 10000 and .descriptor_bytes > 20'
+    object nats_payload '.descriptors > 10000 and .descriptor_bytes >= 4'
     object nofile '.soft > 0'
     object dev_shm '.size_bytes >= .free_bytes'
     object variable '.variable == "UCX_KEEPALIVE_INTERVAL" and .value == "20s" and .severity == "warning"'
