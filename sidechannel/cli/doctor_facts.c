@@ -7,6 +7,7 @@
 #include <string.h>
 
 /* Descriptors of the larger metadata, from whose size the cost of each is taken. */
+/* So many that their list is folded, and each of another size, so that it does not help. */
 enum { DESCRIPTORS = 256, DESCRIPTOR_BYTES = 1 << 20 };
 
 bool doctor_words_of_ucx(const char *line, char *text, size_t size)
@@ -101,15 +102,16 @@ static void take_sizes(doctor_facts *facts, baton_connector *connector)
     char *memory = malloc(DESCRIPTOR_BYTES); /* never touched: the sizes in the text are what counts */
     bool made = memory != NULL;
     for (size_t i = 0; i < DESCRIPTORS && made; i++) {
-        made = baton_descriptor_from_pointer(memory, DESCRIPTOR_BYTES, BATON_DEVICE_HOST, NULL, NULL,
+        made = baton_descriptor_from_pointer(memory, DESCRIPTOR_BYTES - i, BATON_DEVICE_HOST, NULL, NULL,
                                              &descriptors[i]) == BATON_OK;
     }
     if (made) {
         size_t one = measure(connector, descriptors, 1);
+        size_t half = measure(connector, descriptors, DESCRIPTORS / 2);
         size_t all = measure(connector, descriptors, DESCRIPTORS);
-        if (one != 0 && all > one) {
+        if (one != 0 && all > half) {
             facts->metadata_bytes = one;
-            facts->descriptor_bytes = (all - one) / (DESCRIPTORS - 1);
+            facts->descriptor_bytes = (all - half + DESCRIPTORS / 2 - 1) / (DESCRIPTORS / 2);
         }
     }
     for (size_t i = 0; i < DESCRIPTORS; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 #include "json_scan.h"
+#include "message_codec_tensors.h"
 #include "message_rules.h"
 #include "metadata_json_value.h"
 #include "tensor_type.h"
@@ -31,15 +32,11 @@ static void print_number(baton__text *text, const char *name, uint64_t value)
     baton__text_uint(text, value);
 }
 
-static void print_tensor(baton__text *text, const baton_tensor *tensor)
+static void print_type_and_shape(baton__text *text, const baton_tensor *tensor)
 {
-    if (tensor->type_bits == 0) {
-        baton__text_raw(text, "null");
-        return;
-    }
     char type[BATON__TENSOR_TYPE_SIZE];
     baton__tensor_type_print(tensor, type);
-    baton__text_raw(text, "{\"dtype\":\"");
+    baton__text_raw(text, "\"dtype\":\"");
     baton__text_raw(text, type);
     baton__text_raw(text, "\",\"shape\":[");
     for (uint32_t i = 0; i < tensor->dimensions; i++) {
@@ -47,17 +44,44 @@ static void print_tensor(baton__text *text, const baton_tensor *tensor)
         baton__text_uint(text, (uint64_t)tensor->shape[i]);
         baton__text_raw(text, "\"");
     }
-    baton__text_raw(text, "]}");
+    baton__text_raw(text, "]");
+}
+
+/* As many in a row are alike. */
+static void print_tensor(baton__text *text, const baton_tensor *tensor, size_t count)
+{
+    if (tensor->type_bits == 0 && count == 1) {
+        baton__text_raw(text, "null");
+        return;
+    }
+    baton__text_raw(text, "{");
+    if (tensor->type_bits != 0) {
+        print_type_and_shape(text, tensor);
+    }
+    if (count != 1) {
+        print_number(text, tensor->type_bits != 0 ? ",\"count\":" : "\"count\":", count);
+    }
+    baton__text_raw(text, "}");
+}
+
+static size_t count_alike(const baton_tensor *tensors, size_t count)
+{
+    size_t alike = 1;
+    while (alike < count && baton__tensor_equal(&tensors[0], &tensors[alike])) {
+        alike++;
+    }
+    return alike;
 }
 
 static void print_tensors(baton__text *text, const baton__message *message)
 {
     baton__text_raw(text, ",\"tensors\":[");
-    for (size_t i = 0; i < baton_metadata_count(message->metadata); i++) {
-        if (i != 0) {
-            baton__text_raw(text, ",");
-        }
-        print_tensor(text, &message->tensors[i]);
+    size_t count = baton_metadata_count(message->metadata);
+    for (size_t i = 0; i < count;) {
+        size_t alike = count_alike(&message->tensors[i], count - i);
+        baton__text_raw(text, i != 0 ? "," : "");
+        print_tensor(text, &message->tensors[i], alike);
+        i += alike;
     }
     baton__text_raw(text, "]");
 }
@@ -111,7 +135,7 @@ static size_t print_size(const baton__message *message)
         size += baton__metadata_print_size(message->metadata);
     }
     if (message->tensors != NULL) {
-        size += 80 * baton_metadata_count(message->metadata);
+        size += 1024; /* most of them are alike; it grows where they are not */
     }
     return size;
 }

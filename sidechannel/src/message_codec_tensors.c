@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "tensor_type.h"
 #include <stdlib.h>
+#include <string.h>
 
 static baton_status decode_shape(const cJSON *list, baton_tensor *tensor)
 {
@@ -22,11 +23,20 @@ static baton_status decode_shape(const cJSON *list, baton_tensor *tensor)
     return BATON_OK;
 }
 
-static baton_status decode_tensor(const cJSON *item, baton_tensor *tensor)
+/* tensor: zeroed; it stays so where the item says that there is none. */
+static baton_status decode_tensor(const cJSON *item, baton_tensor *tensor, size_t *count_out)
 {
-    baton__json_field fields[] = {{.name = "dtype"}, {.name = "shape"}};
+    baton__json_field fields[] = {{.name = "dtype"}, {.name = "shape"}, {.name = "count"}};
     const char *type;
-    baton_status status = baton__json_fields(item, fields, 2, false);
+    uint64_t count = 1;
+    baton_status status = baton__json_fields(item, fields, 3, false);
+    if (status == BATON_OK && fields[2].item != NULL) {
+        status = baton__json_integer(&fields[2], BATON_DESCRIPTORS_MAX, &count);
+    }
+    *count_out = (size_t)count;
+    if (status == BATON_OK && fields[0].item == NULL && fields[1].item == NULL && fields[2].item != NULL) {
+        return BATON_OK; /* no tensors in a row */
+    }
     if (status == BATON_OK) {
         status = baton__json_string(&fields[0], &type);
     }
@@ -36,19 +46,31 @@ static baton_status decode_tensor(const cJSON *item, baton_tensor *tensor)
     return status == BATON_OK ? decode_shape(fields[1].item, tensor) : status;
 }
 
-static baton_status decode_list(const cJSON *list, baton_tensor *tensors, bool *any_out)
+static baton_status decode_list(const baton__json_field *field, baton_tensor *tensors, size_t count, bool *any_out)
 {
-    for (const cJSON *item = list->child; item != NULL; item = item->next, tensors++) {
-        if (cJSON_IsNull(item)) {
-            continue;
-        }
-        baton_status status = decode_tensor(item, tensors);
+    size_t at = 0;
+    for (const cJSON *item = field->item->child; item != NULL; item = item->next) {
+        baton_tensor tensor = {0};
+        size_t alike = 1;
+        baton_status status = cJSON_IsNull(item) ? BATON_OK : decode_tensor(item, &tensor, &alike);
         if (status != BATON_OK) {
             return status;
         }
-        *any_out = true;
+        if (alike == 0 || alike > count - at) {
+            return baton__json_refuse(field, "is not a list as long as that of the descriptors");
+        }
+        *any_out = *any_out || tensor.type_bits != 0;
+        while (alike-- != 0) {
+            tensors[at++] = tensor;
+        }
     }
-    return BATON_OK;
+    return at == count ? BATON_OK : baton__json_refuse(field, "is not a list as long as that of the descriptors");
+}
+
+bool baton__tensor_equal(const baton_tensor *a, const baton_tensor *b)
+{
+    return a->type_code == b->type_code && a->type_bits == b->type_bits && a->type_lanes == b->type_lanes &&
+           a->dimensions == b->dimensions && memcmp(a->shape, b->shape, a->dimensions * sizeof(a->shape[0])) == 0;
 }
 
 baton_status baton__tensors_from_value(const baton__json_field *field, size_t count,
@@ -57,7 +79,7 @@ baton_status baton__tensors_from_value(const baton__json_field *field, size_t co
     if (field->item == NULL) {
         return BATON_OK;
     }
-    if (!cJSON_IsArray(field->item) || (size_t)cJSON_GetArraySize(field->item) != count) {
+    if (!cJSON_IsArray(field->item)) {
         return baton__json_refuse(field, "is not a list as long as that of the descriptors");
     }
     baton_tensor *tensors = calloc(count, sizeof(*tensors));
@@ -65,7 +87,7 @@ baton_status baton__tensors_from_value(const baton__json_field *field, size_t co
         return baton__fail_memory("tensors of a message");
     }
     bool any = false;
-    baton_status status = decode_list(field->item, tensors, &any);
+    baton_status status = decode_list(field, tensors, count, &any);
     if (status != BATON_OK || !any) {
         free(tensors);
         return status;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <baton/metadata_json.h>
 
+#include "base/descriptor_list.h"
 #include "base/error.h"
 #include "base64.h"
 #include "metadata_json_value.h"
@@ -11,7 +12,7 @@
  * The fields are those of the RdmaMetadata of Dynamo's connect API. There the block of ucx_metadata
  * is compressed; ours is base64 alone, behind the same kind of mark.
  */
-#define BLOCK_MARK "b64:"
+#define BASE64_MARK "b64:"
 
 static void print_descriptor(baton__text *text, const baton_metadata_descriptor *descriptor)
 {
@@ -26,20 +27,55 @@ static void print_descriptor(baton__text *text, const baton_metadata_descriptor 
     baton__text_raw(text, "\"}");
 }
 
-void baton__metadata_print(baton__text *text, const baton_metadata *metadata)
+static void print_list(baton__text *text, const baton_metadata *metadata)
 {
-    baton__text_raw(text, "{\"descriptors\":[");
+    baton__text_raw(text, "[");
     for (size_t i = 0; i < baton_metadata_count(metadata); i++) {
         if (i != 0) {
             baton__text_raw(text, ",");
         }
         print_descriptor(text, baton_metadata_descriptor_at(metadata, i));
     }
-    baton__text_raw(text, "],\"notification_key\":");
+    baton__text_raw(text, "]");
+}
+
+/* A long one: folded, as in the binary form. */
+static void print_folded(baton__text *text, const baton_metadata *metadata)
+{
+    const baton_metadata_descriptor *list = baton_metadata_descriptor_at(metadata, 0);
+    size_t count = baton_metadata_count(metadata);
+    size_t size = baton__descriptor_list_size(list, count);
+    uint8_t *bytes = malloc(size);
+    if (bytes == NULL) {
+        baton__text_fini(text);
+        return;
+    }
+    baton__writer writer = baton__writer_make(bytes, size);
+    baton__descriptor_list_write(&writer, list, count);
+    baton__text_raw(text, "\"" BASE64_MARK);
+    baton__text_base64(text, bytes, size);
+    baton__text_raw(text, "\"");
+    free(bytes);
+}
+
+static bool is_long(const baton_metadata *metadata)
+{
+    return baton_metadata_count(metadata) > BATON_METADATA_ADDRESSES_MAX;
+}
+
+void baton__metadata_print(baton__text *text, const baton_metadata *metadata)
+{
+    baton__text_raw(text, "{\"descriptors\":");
+    if (is_long(metadata)) {
+        print_folded(text, metadata);
+    } else {
+        print_list(text, metadata);
+    }
+    baton__text_raw(text, ",\"notification_key\":");
     baton__text_quoted(text, baton_metadata_notification_key(metadata));
     baton__text_raw(text, ",\"operation_kind\":");
     baton__text_uint(text, (uint64_t)baton_metadata_get_kind(metadata));
-    baton__text_raw(text, ",\"ucx_metadata\":\"" BLOCK_MARK);
+    baton__text_raw(text, ",\"ucx_metadata\":\"" BASE64_MARK);
     size_t size;
     const void *block = baton_metadata_transport_block(metadata, &size);
     baton__text_base64(text, block, size);
@@ -50,7 +86,10 @@ size_t baton__metadata_print_size(const baton_metadata *metadata)
 {
     size_t size;
     (void)baton_metadata_transport_block(metadata, &size);
-    return baton__base64_length(size) + 80 * baton_metadata_count(metadata) +
+    size_t count = baton_metadata_count(metadata);
+    size_t list = is_long(metadata) ? baton__base64_length(baton__descriptor_list_size(baton_metadata_descriptor_at(metadata, 0), count))
+                                    : 80 * count;
+    return baton__base64_length(size) + list +
            strlen(baton_metadata_notification_key(metadata)) + 128;
 }
 
@@ -96,10 +135,72 @@ static baton_status parse_descriptor(const cJSON *item, baton_metadata_descripto
     return status;
 }
 
+/* "b64:..." */
+static baton_status parse_base64(const baton__json_field *field, void **bytes_out, size_t *size_out)
+{
+    const char *text;
+    baton_status status = baton__json_string(field, &text);
+    if (status != BATON_OK) {
+        return status;
+    }
+    size_t mark = strlen(BASE64_MARK);
+    if (strncmp(text, BASE64_MARK, mark) != 0) {
+        return baton__json_refuse(field, "does not begin with b64:");
+    }
+    size_t length = strlen(text + mark);
+    void *bytes = malloc(length / 4 * 3 + 1);
+    if (bytes == NULL) {
+        return baton__fail_memory("base64 in a metadata");
+    }
+    if (!baton__base64_parse(text + mark, length, bytes, size_out)) {
+        free(bytes);
+        return baton__json_refuse(field, "is not base64");
+    }
+    *bytes_out = bytes;
+    return BATON_OK;
+}
+
+static baton_status unfold(const baton__json_field *field, const void *bytes, size_t size,
+                           baton_metadata_descriptor **descriptors_out, size_t *count_out)
+{
+    size_t count;
+    if (!baton__descriptor_list_read(bytes, size, NULL, BATON_DESCRIPTORS_MAX, &count) ||
+        count <= BATON_METADATA_ADDRESSES_MAX) {
+        return baton__json_refuse(field, "is no folded list of descriptors");
+    }
+    baton_metadata_descriptor *descriptors = calloc(count, sizeof(*descriptors));
+    if (descriptors == NULL) {
+        return baton__fail_memory("descriptors of a metadata");
+    }
+    if (!baton__descriptor_list_read(bytes, size, descriptors, count, &count)) {
+        free(descriptors);
+        return baton__json_refuse(field, "is no folded list of descriptors");
+    }
+    *descriptors_out = descriptors;
+    *count_out = count;
+    return BATON_OK;
+}
+
+static baton_status parse_folded(const baton__json_field *field, baton_metadata_descriptor **descriptors_out,
+                                 size_t *count_out)
+{
+    void *bytes;
+    size_t size;
+    baton_status status = parse_base64(field, &bytes, &size);
+    if (status == BATON_OK) {
+        status = unfold(field, bytes, size, descriptors_out, count_out);
+        free(bytes);
+    }
+    return status;
+}
+
 static baton_status parse_descriptors(const baton__json_field *field,
                                       baton_metadata_descriptor **descriptors_out,
                                       size_t *count_out)
 {
+    if (cJSON_IsString(field->item)) {
+        return parse_folded(field, descriptors_out, count_out);
+    }
     if (!cJSON_IsArray(field->item) || field->item->child == NULL) {
         return baton__json_refuse(field, "is not a list with something in it");
     }
@@ -122,30 +223,6 @@ static baton_status parse_descriptors(const baton__json_field *field,
     }
     *descriptors_out = descriptors;
     *count_out = count;
-    return BATON_OK;
-}
-
-static baton_status parse_block(const baton__json_field *field, void **block_out, size_t *size_out)
-{
-    const char *text;
-    baton_status status = baton__json_string(field, &text);
-    if (status != BATON_OK) {
-        return status;
-    }
-    size_t mark = strlen(BLOCK_MARK);
-    if (strncmp(text, BLOCK_MARK, mark) != 0) {
-        return baton__json_refuse(field, "does not begin with b64:");
-    }
-    size_t length = strlen(text + mark);
-    void *block = malloc(length / 4 * 3 + 1);
-    if (block == NULL) {
-        return baton__fail_memory("transport block of a metadata");
-    }
-    if (!baton__base64_parse(text + mark, length, block, size_out)) {
-        free(block);
-        return baton__json_refuse(field, "is not base64");
-    }
-    *block_out = block;
     return BATON_OK;
 }
 
@@ -197,7 +274,7 @@ baton_status baton__metadata_from_value(const cJSON *object, baton_metadata **me
         status = parse_descriptors(&fields[DESCRIPTORS], &descriptors, &count);
     }
     if (status == BATON_OK) {
-        status = parse_block(&fields[BLOCK], &block, &size);
+        status = parse_base64(&fields[BLOCK], &block, &size);
     }
     if (status == BATON_OK) {
         status = baton_metadata_create(kind, descriptors, count, key, block, size, metadata_out);

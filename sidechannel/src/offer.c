@@ -17,8 +17,6 @@
 
 #define DEADLINE_MAX_MS 86400000
 #define TRACEPARENT_MAX 128
-/* A descriptor in the JSON of a metadata takes at least this many bytes. */
-#define DESCRIPTOR_JSON_MIN 36
 
 static const char *const state_names[] = {
 #define STATE_NAME(name, value, text) [value] = (text),
@@ -161,8 +159,7 @@ static baton_status check_descriptors(const char *to, baton_descriptor *const *d
 }
 
 /* What can be known before anything is made. */
-static baton_status check_session(baton__session *session, const baton_offer_options *options,
-                                  size_t count)
+static baton_status check_session(baton__session *session)
 {
     baton_status status = baton__session_check(session);
     if (status != BATON_OK) {
@@ -171,16 +168,6 @@ static baton_status check_session(baton__session *session, const baton_offer_opt
     if (baton__session_is_closing(session)) {
         return baton__fail(BATON_ERR_SHUT_DOWN, "the worker \"%s\" is shutting down",
                            session->name);
-    }
-    size_t least =
-        count * DESCRIPTOR_JSON_MIN + (options->user_json != NULL ? strlen(options->user_json) : 0);
-    uint64_t max_payload = __atomic_load_n(&session->max_payload, __ATOMIC_RELAXED);
-    if (max_payload != 0 && least > max_payload) {
-        return baton__fail(
-            BATON_ERR_TOO_LARGE,
-            "offer: %zu descriptors do not fit into the server's max_payload of %llu "
-            "bytes; raise it, or offer fewer at a time",
-            count, (unsigned long long)max_payload);
     }
     return BATON_OK;
 }
@@ -340,7 +327,7 @@ static baton_status create(baton_worker *worker, baton_operation_kind kind, cons
         status = check_options(&mine, session->json_max);
     }
     if (status == BATON_OK) {
-        status = check_session(session, &mine, count);
+        status = check_session(session);
     }
     if (status == BATON_OK) {
         status = make(session, kind, to, descriptors, count, &mine, &offer);

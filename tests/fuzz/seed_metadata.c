@@ -18,6 +18,24 @@ static void write_file(const char *directory, const char *name, uint8_t flags, c
     }
 }
 
+/* A long list, which is folded. */
+static size_t encode_long(const uint8_t *block, size_t block_size, uint8_t *buffer)
+{
+    baton_metadata_descriptor descriptors[100];
+    baton_metadata *metadata = NULL;
+    size_t size = 0;
+    for (size_t i = 0; i < 100; i++) {
+        descriptors[i] = (baton_metadata_descriptor){{BATON_DEVICE_KIND_HOST, 0}, 4096, i < 90 ? 32768 : 1000 * i};
+    }
+    if (baton_metadata_create(BATON_METADATA_READABLE, descriptors, 100, "", block, block_size, &metadata) != BATON_OK ||
+        baton_metadata_encode(metadata, buffer, SAMPLE_BUFFER_SIZE, &size) != BATON_OK) {
+        (void)fprintf(stderr, "%s\n", baton_error_text());
+        exit(1);
+    }
+    baton_metadata_destroy(metadata);
+    return size;
+}
+
 static size_t encode_metadata(baton_metadata_kind kind, size_t count, const char *key,
                               const uint8_t *block, size_t block_size, uint8_t *buffer)
 {
@@ -54,5 +72,7 @@ int main(int argc, char **argv)
     write_file(argv[1], "readable_resealed", 2, data, size);
     size = encode_metadata(BATON_METADATA_WRITABLE, 3, "key", block, block_size, data);
     write_file(argv[1], "writable_resealed", 2, data, size);
+    size = encode_long(block, block_size, data);
+    write_file(argv[1], "long_resealed", 2, data, size);
     return 0;
 }

@@ -137,6 +137,21 @@ Test(message_codec, tensors_come_back)
     baton_metadata_destroy((baton_metadata *)offer.metadata);
 }
 
+Test(message_codec, tensors_that_are_alike_are_printed_once)
+{
+    baton_tensor tensors[2] = {{.type_code = 2, .type_bits = 16, .type_lanes = 1, .dimensions = 2, .shape = {1, 577}}};
+    tensors[1] = tensors[0];
+    char *text = NULL;
+    size_t size = 0;
+    baton__message offer = sample_offer();
+    offer.tensors = tensors;
+    round_trip(&offer);
+    cr_assert_eq(baton__message_encode(&offer, &text, &size), BATON_OK);
+    cr_assert_not_null(strstr(text, "\"tensors\":[{\"dtype\":\"float16\",\"shape\":[\"1\",\"577\"],\"count\":2}]"), "%s", text);
+    free(text);
+    baton_metadata_destroy((baton_metadata *)offer.metadata);
+}
+
 Test(message_codec, a_list_without_tensors_is_no_list)
 {
     baton_tensor tensors[2] = {{.type_bits = 0}, {.type_bits = 0}};

@@ -309,9 +309,13 @@ Test(metadata_json, takes_as_many_descriptors_as_there_may_be)
     cr_expect_eq(baton_metadata_count(metadata), BATON_DESCRIPTORS_MAX);
     char *again = NULL;
     cr_assert_eq(baton_metadata_to_json(metadata, &again), BATON_OK);
-    cr_expect_str_eq(again, text);
-    free(again);
+    cr_expect_lt(strlen(again), 2 * strlen(quoted_block()), "they are alike, and folded");
     free(text);
+    baton_metadata_destroy(metadata);
+    cr_assert_eq(parse(again, &metadata), BATON_OK, "%s", baton_error_text());
+    cr_expect_eq(baton_metadata_count(metadata), BATON_DESCRIPTORS_MAX);
+    cr_expect_eq(baton_metadata_descriptor_at(metadata, BATON_DESCRIPTORS_MAX - 1)->address, 0);
+    free(again);
     baton_metadata_destroy(metadata);
     text = many(BATON_DESCRIPTORS_MAX + 1);
     refuses(text, BATON_ERR_TOO_LARGE);

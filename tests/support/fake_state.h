@@ -22,10 +22,11 @@ struct message {
     baton__endpoint *endpoint;  /* of the sender, NULL once it is closed */
     baton__transfer *sending;   /* announced: the sender's, until it is done */
     baton__transfer *receiving; /* announced and received: the receiver's */
-    void *buffer;
+    baton__slice to_slice; /* of receiving */
+    baton__slice from_slice; /* of sending */
     bool announced;
     bool last;
-    uint8_t *data; /* a copy, or the sender's memory where it is announced */
+    uint8_t *data; /* a copy; where it is announced, what was injected, or NULL: from_slice */
     size_t size;
     size_t header_size;
     uint8_t header[256];
@@ -93,6 +94,8 @@ uint8_t fake_type_of(const message *m);
 void fake_complete(baton__transport *transport, baton__transfer *transfer, baton_status status,
                    int native);
 /* Both sides of an announced message learn that it ends; it is gone. */
+/* The bytes of it, wherever they are. */
+void fake_gather(const message *m, uint8_t *to);
 void fake_end_message(message *m, baton_status status, int native);
 /* What the endpoint sends, and what it fetches, ends with an error. */
 void fake_cut_endpoint(const baton__endpoint *endpoint);

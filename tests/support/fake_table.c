@@ -209,43 +209,71 @@ static message *new_message(const baton__endpoint *endpoint, const void *header,
     return m;
 }
 
-static baton_status send_message(baton__endpoint *endpoint, const void *header, size_t header_size,
-                                 const void *data, size_t size, bool eager,
-                                 baton__transfer *transfer, bool *pending_out, int *native_out)
+/* NULL: the other side is gone. */
+static message *begin_message(baton__endpoint *endpoint, const void *header, size_t header_size, size_t size, bool *pending_out,
+                              int *native_out)
 {
+    bool gone = endpoint->broken || fake.workers[endpoint->target_index] != endpoint->target;
     *pending_out = false;
-    *native_out = 0;
-    if (endpoint->broken || fake.workers[endpoint->target_index] != endpoint->target) {
-        *native_out = FAKE_RESET;
+    *native_out = gone ? FAKE_RESET : 0;
+    return gone ? NULL : new_message(endpoint, header, header_size, size);
+}
+
+static void give_copy(message *m)
+{
+    m->data = malloc(m->size + 1);
+    if (m->data == NULL) {
+        abort();
+    }
+}
+
+static baton_status send_message(baton__endpoint *endpoint, const void *header, size_t header_size,
+                                 const void *data, size_t size, baton__transfer *transfer,
+                                 bool *pending_out, int *native_out)
+{
+    (void)transfer;
+    message *m = begin_message(endpoint, header, header_size, size, pending_out, native_out);
+    if (m == NULL) {
         return BATON_ERR_PEER_LOST;
     }
-    message *m = new_message(endpoint, header, header_size, size);
-    m->announced = !eager && size > FAKE_EAGER_MAX;
+    give_copy(m);
+    if (size != 0) {
+        memcpy(m->data, data, size);
+    }
+    fake_post(m);
+    return BATON_OK;
+}
+
+static baton_status send_chunk(baton__endpoint *endpoint, const void *header, size_t header_size,
+                               const baton__slice *slice, baton__transfer *transfer, bool *pending_out,
+                               int *native_out)
+{
+    message *m = begin_message(endpoint, header, header_size, slice->size, pending_out, native_out);
+    if (m == NULL) {
+        return BATON_ERR_PEER_LOST;
+    }
+    m->announced = slice->size > FAKE_EAGER_MAX;
     if (m->announced) {
-        m->data = (uint8_t *)data;
+        m->from_slice = *slice;
         m->sending = transfer;
         *pending_out = true;
     } else {
-        m->data = malloc(size + 1);
-        if (m->data == NULL) {
-            abort();
-        }
-        if (size != 0) {
-            memcpy(m->data, data, size);
-        }
+        uint32_t hint = 0;
+        give_copy(m);
+        baton__layout_gather(slice->layout, slice->offset, m->data, m->size, &hint);
     }
     fake_post(m);
     return BATON_OK;
 }
 
 static baton_status receive(baton__endpoint *endpoint, const baton__payload *payload,
-                            void *buffer, baton__transfer *transfer, bool *pending_out,
+                            const baton__slice *slice, baton__transfer *transfer, bool *pending_out,
                             int *native_out)
 {
     (void)endpoint;
     message *m = payload->data;
     m->receiving = transfer;
-    m->buffer = buffer;
+    m->to_slice = *slice;
     *pending_out = true;
     *native_out = 0;
     return BATON_OK;
@@ -302,6 +330,7 @@ const baton__transport_table fake_transport_table = {
     .loopback_arrived = loopback_arrived,
     .loopback_end = loopback_end,
     .send = send_message,
+    .send_chunk = send_chunk,
     .receive = receive,
     .revoke = revoke_transfer,
     .memory_register = memory_register,

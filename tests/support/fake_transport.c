@@ -188,6 +188,16 @@ void fake_reset(void)
     memset(fake.blocked, 0, sizeof(fake.blocked));
 }
 
+void fake_gather(const message *m, uint8_t *to)
+{
+    uint32_t hint = 0;
+    if (m->data != NULL) {
+        memcpy(to, m->data, m->size);
+    } else if (m->size != 0) {
+        baton__layout_gather(m->from_slice.layout, m->from_slice.offset, to, m->size, &hint);
+    }
+}
+
 static message *copy_of(const message *m)
 {
     message *copy = malloc(sizeof(*copy));
@@ -201,9 +211,7 @@ static message *copy_of(const message *m)
     if (copy->data == NULL) {
         abort();
     }
-    if (m->size != 0) {
-        memcpy(copy->data, m->data, m->size);
-    }
+    fake_gather(m, copy->data);
     return copy;
 }
 

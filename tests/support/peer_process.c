@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/peer_process.h"
 
+#include "support/hex.h"
+
 #include "base/clock.h"
 
 #include <criterion/criterion.h>
@@ -151,7 +153,7 @@ void peer_kill(peer_process *peer)
 void peer_take(peer_process *peer, const char *command, const baton_metadata *metadata,
                unsigned seed, unsigned deadline_ms)
 {
-    static uint8_t bytes[16384];
+    static uint8_t bytes[131072];
     static char hex[2 * sizeof(bytes) + 1];
     size_t size = 0;
     cr_assert_eq(baton_metadata_encode(metadata, bytes, sizeof(bytes), &size), BATON_OK);
@@ -166,13 +168,9 @@ void peer_take(peer_process *peer, const char *command, const baton_metadata *me
 
 baton_metadata *peer_metadata(const char *line)
 {
-    static uint8_t bytes[16384];
-    size_t size = 0;
-    unsigned value = 0;
-    const char *hex = strrchr(line, ' ') + 1;
-    for (; sscanf(hex, "%2x", &value) == 1; hex += 2) {
-        bytes[size++] = (uint8_t)value;
-    }
+    static uint8_t bytes[131072];
+    const char *end;
+    size_t size = hex_read(strrchr(line, ' ') + 1, bytes, sizeof(bytes), &end);
     baton_metadata *metadata = NULL;
     cr_assert_eq(baton_metadata_decode(bytes, size, &metadata), BATON_OK, "%s", baton_error_text());
     return metadata;

@@ -11,9 +11,9 @@ typedef struct peer_process {
     pid_t pid;
     int to;
     int from;
-    char buffer[65536];
+    char buffer[262144];
     unsigned used;
-    char line[65536]; /* the last one that peer_line read */
+    char line[262144]; /* the last one that peer_line read */
 } peer_process;
 
 /* It dies with the test. */

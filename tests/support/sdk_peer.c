@@ -7,6 +7,8 @@
  *   writable SIZE SEED LEASE_MS COMPLETION      -> metadata N HEX
  *   read HEX SEED DEADLINE_MS                   -> begun N, or refused STATUS
  *   write HEX SEED DEADLINE_MS                  -> begun N, or refused STATUS
+ *   shape COUNT SIZE SIZES_SEED LAYOUT_SEED     -> shaped (what follows is of COUNT descriptors, see shape.h; SIZE of an offer is
+ *                                                  then not looked at. A pool's lie as it gives them out. COUNT 0: no more)
  *   cancel N                                    -> cancelled N
  *   view HEX SEED DEADLINE_MS                   -> begun N, and once it can be read: viewed N right|wrong
  *   look N                                      -> seen N right|wrong
@@ -22,7 +24,9 @@
  *
  * and when operation N is over, unasked: "end N STATUS REASON right|wrong|view".
  */
+#include "support/hex.h"
 #include "support/pattern.h"
+#include "support/shape.h"
 
 #include <baton/sdk.h>
 #include <inttypes.h>
@@ -34,17 +38,24 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { OPERATIONS_MAX = 4096, LINE = 65536 };
+enum { OPERATIONS_MAX = 4096, LINE = 262144 };
 
 static struct entry {
     baton_operation *operation;
-    baton_descriptor *descriptor;
+    baton_descriptor *descriptor; /* the first */
+    shape shape;                  /* count 0: there is one */
     uint64_t seed;
 } entries[OPERATIONS_MAX];
 static int count;
 static baton_connector *connector;
 static baton_pool *pool;
 static char line[LINE];
+static struct {
+    size_t count;
+    size_t size;
+    uint64_t sizes;
+    uint64_t layout;
+} shaped;
 
 static void die(const char *what)
 {
@@ -69,11 +80,15 @@ static void on_complete(baton_operation *operation, void *context)
     const struct entry *entry = context;
     baton_operation_report report = {.struct_size = sizeof(report)};
     must(baton_operation_get_report(operation, &report), "report");
+    const char *verdict = "view";
+    if (entry->shape.count != 0) {
+        verdict = shape_is_right(&entry->shape, entry->seed) ? "right" : "wrong";
+    } else if (entry->descriptor != NULL) {
+        verdict = judge(baton_descriptor_pointer(entry->descriptor), baton_descriptor_size(entry->descriptor), entry->seed);
+    }
     (void)printf("end %d %s %s %s\n", (int)(entry - entries),
                  baton_operation_status_name(report.status), baton_status_name(report.reason),
-                 entry->descriptor == NULL ? "view"
-                                           : judge(baton_descriptor_pointer(entry->descriptor),
-                                                   baton_descriptor_size(entry->descriptor), entry->seed));
+                 verdict);
     (void)fflush(stdout);
 }
 
@@ -109,6 +124,38 @@ static struct entry *new_entry(size_t size, uint64_t seed, bool fill)
     return entry;
 }
 
+/* metadata: NULL for an offer. */
+static struct entry *new_shaped(const baton_metadata *metadata, uint64_t seed, bool fill)
+{
+    struct entry *entry = &entries[count];
+    size_t *sizes = shape_sizes(shaped.count, shaped.size == 0 ? 1 : shaped.size, shaped.sizes);
+    for (size_t i = 0; metadata != NULL && i < shaped.count; i++) {
+        sizes[i] = (size_t)baton_metadata_descriptor_at(metadata, i)->size_bytes;
+    }
+    entry->shape = fill && pool != NULL ? shape_of_pool(sizes, shaped.count, pool) : shape_make(sizes, shaped.count, shaped.layout);
+    free(sizes);
+    entry->descriptor = baton_descriptor_acquire(entry->shape.descriptors[0]);
+    entry->seed = seed;
+    if (fill) {
+        shape_fill(&entry->shape, seed);
+    }
+    return entry;
+}
+
+static baton_descriptor **list_of(struct entry *entry, size_t *count_out)
+{
+    *count_out = entry->shape.count != 0 ? entry->shape.count : 1;
+    return entry->shape.count != 0 ? entry->shape.descriptors : &entry->descriptor;
+}
+
+static void set_shape(const char *arguments)
+{
+    if (sscanf(arguments, "%zu %zu %" SCNu64 " %" SCNu64, &shaped.count, &shaped.size, &shaped.sizes, &shaped.layout) != 4) {
+        die("bad request");
+    }
+    (void)printf("shaped\n");
+}
+
 static baton_operation_options options_for(struct entry *entry)
 {
     baton_operation_options options = BATON_OPERATION_OPTIONS_INIT;
@@ -126,13 +173,15 @@ static void offer(const char *arguments, bool readable)
     if (sscanf(arguments, "%zu %" SCNu64 " %u %u", &size, &seed, &lease, &completion) != 4) {
         die("bad request");
     }
-    struct entry *entry = new_entry(size, seed, readable);
+    struct entry *entry = shaped.count != 0 ? new_shaped(NULL, seed, readable) : new_entry(size, seed, readable);
+    size_t pieces = 0;
+    baton_descriptor **list = list_of(entry, &pieces);
     baton_operation_options options = options_for(entry);
     options.lease_ms = lease;
     options.completion = (baton_completion)completion;
-    must(readable ? baton_connector_create_readable(connector, &entry->descriptor, 1, &options,
+    must(readable ? baton_connector_create_readable(connector, list, pieces, &options,
                                                     &entry->operation)
-                  : baton_connector_create_writable(connector, &entry->descriptor, 1, &options,
+                  : baton_connector_create_writable(connector, list, pieces, &options,
                                                     &entry->operation),
          "create");
     baton_metadata *metadata = NULL;
@@ -151,12 +200,9 @@ static void offer(const char *arguments, bool readable)
 static baton_metadata *parse(char *hex, char **rest)
 {
     static uint8_t bytes[LINE / 2];
-    size_t length = 0;
-    unsigned value = 0;
-    for (; sscanf(hex, "%2x", &value) == 1 && *hex != ' '; hex += 2) {
-        bytes[length++] = (uint8_t)value;
-    }
-    *rest = hex;
+    const char *end;
+    size_t length = hex_read(hex, bytes, sizeof(bytes), &end);
+    *rest = hex + (end - hex);
     baton_metadata *metadata = NULL;
     must(baton_metadata_decode(bytes, length, &metadata), "decode");
     return metadata;
@@ -174,7 +220,10 @@ static void take(char *arguments, bool read)
     if (sscanf(rest, "%" SCNu64 " %u", &seed, &deadline) != 2) {
         die("bad request");
     }
-    struct entry *entry = new_entry(baton_metadata_total_size(metadata), seed, !read);
+    struct entry *entry = shaped.count != 0 ? new_shaped(metadata, seed, !read)
+                                            : new_entry(baton_metadata_total_size(metadata), seed, !read);
+    size_t pieces = 0;
+    baton_descriptor **list = list_of(entry, &pieces);
     baton_operation_options options = options_for(entry);
     options.deadline_ms = deadline;
     int number = count++;
@@ -184,9 +233,9 @@ static void take(char *arguments, bool read)
         set_trap_in(entry, trap_offset); /* the owner thread does it before it begins the read */
         trap_offset = 0;
     }
-    must(read ? baton_connector_begin_read(connector, metadata, &entry->descriptor, 1, &options,
+    must(read ? baton_connector_begin_read(connector, metadata, list, pieces, &options,
                                            &entry->operation)
-              : baton_connector_begin_write(connector, metadata, &entry->descriptor, 1, &options,
+              : baton_connector_begin_write(connector, metadata, list, pieces, &options,
                                             &entry->operation),
          "begin");
     baton_metadata_destroy(metadata);
@@ -315,6 +364,8 @@ static bool obey(void)
         offer(arguments, line[0] == 'r');
     } else if (strncmp(line, "read ", 5) == 0 || strncmp(line, "write ", 6) == 0) {
         take(arguments, line[0] == 'r');
+    } else if (strncmp(line, "shape ", 6) == 0) {
+        set_shape(arguments);
     } else if (strncmp(line, "cancel ", 7) == 0) {
         cancel(arguments);
     } else if (strncmp(line, "view ", 5) == 0) {
@@ -350,6 +401,7 @@ int main(void)
     for (int i = 0; i < count; i++) {
         baton_operation_destroy(entries[i].operation);
         baton_descriptor_release(entries[i].descriptor);
+        shape_free(&entries[i].shape);
     }
     baton_pool_destroy(pool);
     return 0;

@@ -28,7 +28,8 @@ typedef struct baton_tensor {
 
 /**
  * Runs once, when nobody can reach the memory any more: the last reference is gone and the last
- * operation that used it is over and quiet.
+ * operation that used it is over and quiet. size_bytes: from the first byte to the last; of strided memory with what lies between
+ * the segments.
  * Threads: the thread that drops the last reference, often the connector's owner thread: must not block
  * and must not wait for an operation.
  */
@@ -55,11 +56,24 @@ BATON_API BATON_CHECKED baton_status baton_descriptor_from_tensor(
     baton_release_fn release, void *context, baton_descriptor **descriptor_out);
 
 /**
- * Describes the memory of a DLPack tensor. byte_offset is honoured; the strides must be NULL or
- * C-contiguous.
+ * Describes equal segments at a constant distance: one layer of a paged cache, the columns of a matrix, rows with a pitch.
+ * Its size is that of the segments together, and the other side may lay the same number of bytes out as it likes: what is
+ * strided here can be read into one piece there. Nothing between the segments is read or written.
+ * pointer: the first byte of the first segment. segment_bytes, segments: not 0. stride_bytes: from the start of one segment to
+ * the next; at least segment_bytes. All of it in the address space. Segments without a gap are one piece.
+ * release, context, ownership, threads and blocking: as baton_descriptor_from_pointer.
+ * Errors: ERR_INVALID_ARGUMENT, ERR_NOT_BUILT_IN for a device this build lacks, ERR_OUT_OF_MEMORY.
+ */
+BATON_API BATON_CHECKED baton_status baton_descriptor_create_strided(
+    void *pointer, size_t segment_bytes, size_t stride_bytes, size_t segments, baton_device device,
+    baton_release_fn release, void *context, baton_descriptor **descriptor_out);
+
+/**
+ * Describes the memory of a DLPack tensor. byte_offset is honoured. strides: NULL, C-contiguous, or such that the elements are
+ * contiguous rows at one positive stride, as a slice of columns or of heads has them.
  * Ownership: transferred on success: the tensor's deleter runs when the memory is released.
  * Errors: ERR_INVALID_ARGUMENT (NULL, no elements, elements that do not fill whole bytes, a broken type,
- * negative shape, strided, too many dimensions),
+ * negative shape, other strides, too many dimensions),
  * ERR_NOT_BUILT_IN for a device this build lacks, ERR_OUT_OF_MEMORY.
  * Threads: any. Blocking: no. Source: DLPack 0.6, dlpack/dlpack.h.
  */
@@ -80,7 +94,11 @@ BATON_API baton_descriptor *baton_descriptor_acquire(baton_descriptor *descripto
 BATON_API void baton_descriptor_release(baton_descriptor *descriptor);
 
 BATON_API void *baton_descriptor_pointer(const baton_descriptor *descriptor);
+/** Bytes that an operation moves: of strided memory without what lies between the segments. */
 BATON_API size_t baton_descriptor_size(const baton_descriptor *descriptor);
+/** Number of segments, 1 for memory in one piece; their size and distance in bytes, where the outputs are not NULL. */
+BATON_API size_t baton_descriptor_segments(const baton_descriptor *descriptor, size_t *segment_bytes_out,
+                                           size_t *stride_bytes_out);
 BATON_API baton_device baton_descriptor_device(const baton_descriptor *descriptor);
 /** Element type and shape, or NULL if none were given. Borrowed as long as the descriptor is held. */
 BATON_API const baton_tensor *baton_descriptor_tensor(const baton_descriptor *descriptor);

@@ -23,17 +23,22 @@ typedef enum baton_metadata_kind { BATON_METADATA_READABLE = 1, BATON_METADATA_W
 /** One piece of the passive side's memory. */
 typedef struct baton_metadata_descriptor {
     baton_device device;
-    uint64_t address; /**< in the passive process; never dereferenced by the active side; not 0 */
+    /** In the passive process; never dereferenced by the active side. Not 0; but a list of more than
+     * BATON_METADATA_ADDRESSES_MAX names no addresses: 0 in all of it. */
+    uint64_t address;
     uint64_t size_bytes;
 } baton_metadata_descriptor;
 
 /** Most descriptors of one operation. */
 #define BATON_DESCRIPTORS_MAX 65536
+/** Most descriptors whose addresses a metadata names. */
+#define BATON_METADATA_ADDRESSES_MAX 64
 /** Longest notification key, without its terminating zero. */
 #define BATON_NOTIFICATION_KEY_MAX 255
 
 /**
- * Makes one from its parts, checking all of them, the transport block's length and checksum included.
+ * Makes one from its parts, checking all of them, the transport block's length and checksum included. Of more than
+ * BATON_METADATA_ADDRESSES_MAX descriptors the addresses are not looked at and left out.
  * Ownership: everything is copied. Errors: ERR_INVALID_ARGUMENT, ERR_MALFORMED, ERR_CHECKSUM, ERR_VERSION,
  * ERR_TOO_LARGE, ERR_OUT_OF_MEMORY. Threads: any. Blocking: no.
  */

@@ -55,9 +55,9 @@ static void open_operation(baton_operation *op)
 static baton_status make_plan(baton_operation *op)
 {
     if (op->a.view == NULL) {
-        return baton__plan_init(&op->plan, op->descriptors, op->count, BATON__CHUNK_BYTES);
+        return baton__plan_init(&op->plan, op->bytes_total, BATON__CHUNK_BYTES);
     }
-    op->plan = (baton__plan){.chunk_size = BATON__CHUNK_BYTES, .chunks = 1, .count = op->count};
+    op->plan = (baton__plan){.chunk_size = BATON__CHUNK_BYTES, .total = op->bytes_total, .chunks = 1};
     return BATON_OK;
 }
 
@@ -152,7 +152,7 @@ static void write_chunks(baton_operation *op)
         int native = 0;
         baton_status status =
             baton__chunk_send(op->peer, op, NULL, index, &frame,
-                              baton__plan_piece(&op->plan, op->descriptors, index), &native);
+                              baton__plan_slice(&op->plan, &op->layout, index), &native);
         if (status != BATON_OK) {
             baton__bits_clear(&op->a.claimed, index);
             return; /* the session is lost; it resumes */

@@ -16,8 +16,8 @@ static void incoming_chunk(baton_operation *op, uint32_t index, const baton__pay
         BATON__COUNT(connector, refused_bounds);
         return;
     }
-    baton__piece piece = baton__plan_piece(&op->plan, op->descriptors, index);
-    if (payload->size != piece.size) {
+    baton__slice slice = baton__plan_slice(&op->plan, &op->layout, index);
+    if (payload->size != slice.size) {
         BATON__COUNT(connector, refused_bounds);
         return;
     }
@@ -26,7 +26,7 @@ static void incoming_chunk(baton_operation *op, uint32_t index, const baton__pay
         return;
     }
     int native = 0;
-    if (baton__chunk_receive(op->peer, op, NULL, index, payload, piece, &native) != BATON_OK) {
+    if (baton__chunk_receive(op->peer, op, NULL, index, payload, slice, &native) != BATON_OK) {
         baton__bits_clear(&op->a.claimed, index);
     }
 }
@@ -100,7 +100,7 @@ static void on_wrote(baton_operation *op, uint32_t index)
         BATON__COUNT(op->connector, refused_bounds);
         return;
     }
-    chunk_done(op, index, baton__plan_piece(&op->plan, op->descriptors, index).size);
+    chunk_done(op, index, baton__plan_slice(&op->plan, &op->layout, index).size);
     baton__active_pump(op);
 }
 

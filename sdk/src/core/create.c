@@ -3,6 +3,7 @@
 #include "core/connector.h"
 
 #include "base/error.h"
+#include "memory/descriptor.h"
 #include "memory/pool.h"
 #include "base/options.h"
 #include <sched.h>
@@ -38,7 +39,7 @@ static baton_status take_options(const baton_operation_options *given, baton_ope
     return BATON_OK;
 }
 
-static baton_status check_descriptors(baton_descriptor *const *descriptors, size_t count, uint64_t *total_out)
+static baton_status check_descriptors(baton_descriptor *const *descriptors, size_t count)
 {
     if (descriptors == NULL || count == 0 || count > BATON_DESCRIPTORS_MAX) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "operation: 1 to %d descriptors are needed",
@@ -51,17 +52,27 @@ static baton_status check_descriptors(baton_descriptor *const *descriptors, size
         }
         total += baton_descriptor_size(descriptors[i]);
     }
-    *total_out = total;
     return BATON_OK;
 }
 
+/* False: no memory. */
 static bool take_descriptors(baton_operation *op, baton_descriptor *const *descriptors, size_t count)
 {
     op->descriptors = count == 1 ? op->one : malloc(count * sizeof(*op->descriptors));
-    for (size_t i = 0; op->descriptors != NULL && i < count; i++) {
-        op->descriptors[i] = baton_descriptor_acquire(descriptors[i]);
+    baton__run *runs = count == 1 ? op->one_run : malloc(count * sizeof(*runs));
+    if (op->descriptors == NULL || runs == NULL) {
+        if (count != 1) {
+            free(op->descriptors);
+            free(runs);
+        }
+        return false;
     }
-    return op->descriptors != NULL;
+    op->layout.runs = runs;
+    for (size_t i = 0; i < count; i++) {
+        op->descriptors[i] = baton_descriptor_acquire(descriptors[i]);
+        baton__layout_add(runs, &op->layout.count, &op->layout.total, baton__descriptor_run(descriptors[i]));
+    }
+    return true;
 }
 
 /* descriptors: NULL for a view, which has none; total: of its metadata then. */
@@ -89,7 +100,7 @@ static baton_status new_operation(baton_connector *connector, baton_operation_ki
     op->holders = 1;
     op->fd = -1;
     op->count = (uint32_t)count;
-    op->bytes_total = total;
+    op->bytes_total = descriptors != NULL ? op->layout.total : total;
     op->completion = options.completion;
     op->lease_ms = baton__is_active(op) ? 0 : options.lease_ms;
     op->readers = options.readers;
@@ -151,10 +162,9 @@ static baton_status create_passive(baton_connector *connector, baton_operation_k
         return status;
     }
     baton_operation *op = NULL;
-    uint64_t total = 0;
-    status = check_descriptors(descriptors, count, &total);
+    status = check_descriptors(descriptors, count);
     if (status == BATON_OK) {
-        status = new_operation(connector, kind, descriptors, count, total, options, &op);
+        status = new_operation(connector, kind, descriptors, count, 0, options, &op);
     }
     if (status == BATON_OK) {
         op->id = baton_uuid_random();
@@ -251,8 +261,7 @@ static baton_status begin_active(baton_connector *connector, baton_operation_kin
     if (status != BATON_OK) {
         return status;
     }
-    uint64_t total = 0;
-    status = check_descriptors(descriptors, count, &total);
+    status = check_descriptors(descriptors, count);
     if (status == BATON_OK) {
         status = match(metadata, kind, descriptors, count);
     }

@@ -149,6 +149,8 @@ struct baton_operation {
     baton_completion completion;
     baton_descriptor **descriptors; /* NULL: of a view */
     baton_descriptor *one[1]; /* descriptors, where there is one */
+    baton__layout layout;
+    baton__run one_run[1]; /* of the layout, where there is one descriptor */
     uint32_t deadline_ms;
     uint32_t lease_ms;
     uint32_t readers;

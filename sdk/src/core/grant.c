@@ -22,12 +22,11 @@ baton_status baton__grant_create(baton_operation *op, baton__peer *peer, const b
     if (grant == NULL) {
         return BATON_ERR_OUT_OF_MEMORY;
     }
-    baton_status status = baton__plan_init(&grant->plan, op->descriptors, op->count, frame->b);
+    baton_status status = baton__plan_init(&grant->plan, op->bytes_total, frame->b);
     if (status == BATON_OK && op->kind == BATON_OPERATION_WRITABLE) {
         status = baton__bits_init(&grant->claimed, grant->plan.chunks);
     }
     if (status != BATON_OK) {
-        baton__plan_fini(&grant->plan);
         baton__recycler_give(recycler, grant);
         return status;
     }
@@ -53,7 +52,6 @@ void baton__grant_destroy(baton__grant *grant)
 {
     baton_loop_timer_stop(grant->operation->connector->loop, &grant->timer);
     baton__peer_remove_grant(grant);
-    baton__plan_fini(&grant->plan);
     baton__bits_fini(&grant->claimed);
     free(grant->result);
     baton__recycler_give(&grant->operation->connector->grants, grant);

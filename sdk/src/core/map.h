@@ -3,6 +3,7 @@
 #define BATON_CORE_MAP_H
 
 #include "base/event.h"
+#include "transport/segment.h"
 
 /*
  * The path `map`: a reader on the same host maps the pool that a readable lies in, and copies from there itself.
@@ -24,9 +25,10 @@
  */
 enum {
     BATON__MAP_MIN = 64 * 1024,   /* below, a message is there before the keys */
-    BATON__MAP_COUNT_MAX = 1024,  /* descriptors */
     BATON__MAP_POOLS_MAX = 16,    /* of one operation */
-    BATON__KEYS_MAX = 32 * 1024,  /* bytes of a KEYS */
+    BATON__KEYS_POOL_MAX = 16 + 8 + 8 + 2 + BATON__SEGMENT_KEY_MAX, /* bytes of a pool in a KEYS, */
+    BATON__KEYS_PLACE = 2 + 8,                                      /* and of a descriptor */
+    BATON__KEYS_MAX = 2 + BATON__MAP_POOLS_MAX * BATON__KEYS_POOL_MAX + BATON_DESCRIPTORS_MAX * BATON__KEYS_PLACE,
     BATON__HOLD_MS = 1000,        /* patience with the reader of a grant that ends, at most */
     BATON__MAP_IDLE_MS = 10000    /* a mapping that nobody has used for so long is undone */
 };
@@ -51,6 +53,8 @@ struct baton__map {
     baton__map_state state;
     bool held;   /* the peer may hold the memory for us */
     bool listed; /* in the connector's list */
+    uint32_t which;       /* descriptor that the copy has come to, */
+    uint64_t which_start; /* and the bytes before it */
     uint32_t pools_count;
     baton__mapped *pools[BATON__MAP_POOLS_MAX];
     baton__map *prev;

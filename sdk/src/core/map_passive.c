@@ -61,7 +61,7 @@ static baton_status collect(const baton_operation *op, pools *found)
 /* One proof for all: of the group of the first pool, and the others have the same. */
 static baton_status check(const baton_operation *op, const baton__frame *frame, pools *found)
 {
-    if (op->kind != BATON_OPERATION_READABLE || op->count > BATON__MAP_COUNT_MAX) {
+    if (op->kind != BATON_OPERATION_READABLE) {
         return BATON_ERR_NOT_SUPPORTED;
     }
     baton_status status = collect(op, found);
@@ -102,8 +102,13 @@ static void write_keys(const baton_operation *op, const pools *found, baton__wri
 
 static void send_keys(baton__grant *grant, const pools *found)
 {
-    uint8_t bytes[BATON__KEYS_MAX];
-    baton__writer writer = baton__writer_make(bytes, sizeof(bytes));
+    size_t room = 2 + (size_t)found->count * BATON__KEYS_POOL_MAX + (size_t)grant->operation->count * BATON__KEYS_PLACE;
+    uint8_t *bytes = malloc(room);
+    if (bytes == NULL) {
+        refuse(grant, BATON_ERR_OUT_OF_MEMORY); /* the reader lets go of its hold by what it does next */
+        return;
+    }
+    baton__writer writer = baton__writer_make(bytes, room);
     write_keys(grant->operation, found, &writer);
     baton__frame frame = {.type = BATON__FRAME_KEYS,
                           .session = grant->session,
@@ -113,6 +118,7 @@ static void send_keys(baton__grant *grant, const pools *found)
     if (grant->peer != NULL && grant->attached) {
         (void)baton__send_control(grant->peer, &frame, bytes, writer.used);
     }
+    free(bytes);
 }
 
 void baton__hold_ask(baton__grant *grant, const baton__frame *frame)

@@ -11,11 +11,16 @@
  *       15      1  k, 0 .. 255: length of the notification key
  *       16      k  notification key, printable ASCII
  *   16 + k      4  c, 1 .. 65536: number of descriptors
+ * c up to 64:
  *   20 + k   21 c  descriptors, each:
  *                    1  device kind: 1 host, 2 CUDA
  *                    4  device id
  *                    8  address, not 0
  *                    8  size, not 0; address + size is below 2^64
+ * c from 65 on, without addresses:
+ *   20 + k      4  l: length of the list
+ *   24 + k      l  devices and sizes, folded (base/descriptor_list.h); no size is 0
+ *
  *      ...      4  b, 1 .. 16896: length of the transport block
  *      ...      b  transport block (metadata_block.c)
  *
@@ -38,11 +43,11 @@
 static const baton__envelope envelope = {{'B', 'T', 'N', 'M'}, 1, "metadata"};
 
 enum {
-    DESCRIPTOR_SIZE = 21,
     /* What a metadata has besides key, descriptors and block. */
     METADATA_FIXED_SIZE = BATON__ENVELOPE_SIZE + 1 + 1 + 4 + 4,
-    METADATA_MAX = METADATA_FIXED_SIZE + BATON_NOTIFICATION_KEY_MAX +
-                   DESCRIPTOR_SIZE * BATON_DESCRIPTORS_MAX + BATON__BLOCK_MAX,
+    /* Each descriptor in a group of its own: the head, a byte, an id of up to 32 bits, a size of up to 64. */
+    LIST_MAX = (1 + 1 + 5 + 10) * BATON_DESCRIPTORS_MAX,
+    METADATA_MAX = METADATA_FIXED_SIZE + BATON_NOTIFICATION_KEY_MAX + 4 + LIST_MAX + BATON__BLOCK_MAX,
 };
 
 struct baton_metadata {
@@ -50,6 +55,7 @@ struct baton_metadata {
     baton_metadata_kind kind;
     uint64_t total_size;
     size_t count;
+    size_t list_size;         /* bytes of the descriptors when they are encoded */
     uint8_t *transport_block; /* behind the descriptors */
     size_t transport_block_size;
     baton__block block;
@@ -86,6 +92,13 @@ static baton_status check_sizes(size_t count, size_t key_length, size_t transpor
     return BATON_OK;
 }
 
+static bool is_possible(const baton_metadata *metadata, const baton_metadata_descriptor *descriptor)
+{
+    return descriptor->size_bytes != 0 &&
+           (!baton__metadata_has_addresses(metadata->count) ||
+            (descriptor->address != 0 && descriptor->size_bytes <= UINT64_MAX - descriptor->address));
+}
+
 /* refusal: the status for what is wrong. Sums up the sizes. */
 static baton_status check_descriptors(baton_metadata *metadata, baton_status refusal)
 {
@@ -94,8 +107,7 @@ static baton_status check_descriptors(baton_metadata *metadata, baton_status ref
         if (!baton__device_is_wellformed(descriptor->device)) {
             return baton__fail(refusal, "descriptor %zu: unknown device", i);
         }
-        if (descriptor->address == 0 || descriptor->size_bytes == 0 ||
-            descriptor->size_bytes > UINT64_MAX - descriptor->address) {
+        if (!is_possible(metadata, descriptor)) {
             return baton__fail(refusal, "descriptor %zu: no valid address and size", i);
         }
         if (__builtin_add_overflow(metadata->total_size, descriptor->size_bytes,
@@ -157,6 +169,10 @@ baton_status baton_metadata_create(baton_metadata_kind kind,
     metadata->kind = kind;
     memcpy(metadata->notification_key, notification_key, key_length + 1);
     memcpy(metadata->descriptors, descriptors, count * sizeof(*descriptors));
+    for (size_t i = 0; i < count && !baton__metadata_has_addresses(count); i++) {
+        metadata->descriptors[i].address = 0;
+    }
+    metadata->list_size = baton__metadata_list_size(metadata->descriptors, count);
     memcpy(metadata->transport_block, transport_block, transport_block_size);
     status = check(metadata, key_length, BATON_ERR_INVALID_ARGUMENT);
     if (status != BATON_OK) {
@@ -190,7 +206,7 @@ void baton_metadata_destroy(baton_metadata *metadata)
 size_t baton_metadata_encoded_size(const baton_metadata *metadata)
 {
     return METADATA_FIXED_SIZE + strlen(metadata->notification_key) +
-           metadata->count * DESCRIPTOR_SIZE + metadata->transport_block_size;
+           metadata->list_size + metadata->transport_block_size;
 }
 
 static void write_fields(baton__writer *writer, const baton_metadata *metadata)
@@ -200,13 +216,7 @@ static void write_fields(baton__writer *writer, const baton_metadata *metadata)
     baton__write_u8(writer, (uint8_t)key_length);
     baton__write_bytes(writer, metadata->notification_key, key_length);
     baton__write_u32(writer, (uint32_t)metadata->count);
-    for (size_t i = 0; i < metadata->count; i++) {
-        const baton_metadata_descriptor *descriptor = &metadata->descriptors[i];
-        baton__write_u8(writer, (uint8_t)descriptor->device.kind);
-        baton__write_u32(writer, descriptor->device.id);
-        baton__write_u64(writer, descriptor->address);
-        baton__write_u64(writer, descriptor->size_bytes);
-    }
+    baton__metadata_list_write(writer, metadata->descriptors, metadata->count);
     baton__write_u32(writer, (uint32_t)metadata->transport_block_size);
     baton__write_bytes(writer, metadata->transport_block, metadata->transport_block_size);
 }
@@ -237,7 +247,8 @@ typedef struct metadata_parts {
     size_t key_length;
     const uint8_t *key;
     size_t count;
-    const uint8_t *descriptors;
+    size_t list_size;
+    const uint8_t *list;
     size_t block_size;
     const uint8_t *block;
 } metadata_parts;
@@ -253,7 +264,7 @@ static baton_status read_parts(baton__reader *reader, metadata_parts *parts)
     if (status != BATON_OK) {
         return status;
     }
-    parts->descriptors = baton__read_view(reader, parts->count * DESCRIPTOR_SIZE);
+    parts->list = baton__metadata_list_view(reader, parts->count, &parts->list_size);
     parts->block_size = baton__read_u32(reader);
     status = check_sizes(parts->count, parts->key_length, parts->block_size);
     if (status != BATON_OK) {
@@ -266,20 +277,17 @@ static baton_status read_parts(baton__reader *reader, metadata_parts *parts)
     return BATON_OK;
 }
 
-static void copy_parts(const metadata_parts *parts, baton_metadata *metadata)
+static baton_status copy_parts(const metadata_parts *parts, baton_metadata *metadata)
 {
     metadata->kind = (baton_metadata_kind)parts->kind;
     memcpy(metadata->notification_key, parts->key, parts->key_length);
     metadata->notification_key[parts->key_length] = '\0';
     memcpy(metadata->transport_block, parts->block, parts->block_size);
-    baton__reader reader = baton__reader_make(parts->descriptors, parts->count * DESCRIPTOR_SIZE);
-    for (size_t i = 0; i < parts->count; i++) {
-        baton_metadata_descriptor *descriptor = &metadata->descriptors[i];
-        descriptor->device.kind = (baton_device_kind)baton__read_u8(&reader);
-        descriptor->device.id = baton__read_u32(&reader);
-        descriptor->address = baton__read_u64(&reader);
-        descriptor->size_bytes = baton__read_u64(&reader);
+    if (!baton__metadata_list_read(parts->list, parts->list_size, metadata->descriptors, metadata->count)) {
+        return baton__fail(BATON_ERR_MALFORMED, "metadata whose list of descriptors is malformed");
     }
+    metadata->list_size = baton__metadata_list_size(metadata->descriptors, metadata->count);
+    return check(metadata, parts->key_length, BATON_ERR_MALFORMED);
 }
 
 baton_status baton_metadata_decode(const void *data, size_t size, baton_metadata **metadata_out)
@@ -303,8 +311,7 @@ baton_status baton_metadata_decode(const void *data, size_t size, baton_metadata
     if (metadata == NULL) {
         return BATON_ERR_OUT_OF_MEMORY;
     }
-    copy_parts(&parts, metadata);
-    status = check(metadata, parts.key_length, BATON_ERR_MALFORMED);
+    status = copy_parts(&parts, metadata);
     if (status != BATON_OK) {
         free(metadata);
         return status;

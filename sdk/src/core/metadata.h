@@ -3,7 +3,22 @@
 #define BATON_CORE_METADATA_H
 
 #include "base/process.h"
+#include "base/wire.h"
 #include <baton/metadata.h>
+
+/*
+ * The descriptors as they stand in the binary form (metadata.c): short lists with addresses, long ones folded.
+ */
+static inline bool baton__metadata_has_addresses(size_t count)
+{
+    return count <= BATON_METADATA_ADDRESSES_MAX;
+}
+size_t baton__metadata_list_size(const baton_metadata_descriptor *list, size_t count);
+void baton__metadata_list_write(baton__writer *writer, const baton_metadata_descriptor *list, size_t count);
+/* The bytes of a list of count descriptors, unread, without the length before a long one. */
+const uint8_t *baton__metadata_list_view(baton__reader *reader, size_t count, size_t *size_out);
+/* Such bytes; list has room for count. False: malformed, and list undefined. */
+bool baton__metadata_list_read(const uint8_t *data, size_t size, baton_metadata_descriptor *list, size_t count);
 
 /*
  * The transport block of a metadata: what it takes to reach a passive operation. Versioned, with

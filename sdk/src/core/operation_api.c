@@ -64,7 +64,9 @@ void baton__operation_unref(baton_operation *op)
         free(op->descriptors);
     }
     baton__pollable_close(op->fd);
-    baton__plan_fini(&op->plan);
+    if (op->layout.runs != op->one_run) {
+        free((baton__run *)op->layout.runs);
+    }
     free(op->result);
     baton_connector *connector = op->connector;
     baton__recycler_give(&connector->operations, op);

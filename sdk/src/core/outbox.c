@@ -79,7 +79,7 @@ baton_status baton__send_control(baton__peer *peer, baton__frame *frame, const v
     baton_status status = BATON_ERR_OUT_OF_MEMORY;
     if (copy != NULL) {
         status = peer->connector->table->send(peer->endpoint, control->header, BATON__FRAME_SIZE, copy,
-                                              size, true, &control->transfer, &pending, &native);
+                                              size, &control->transfer, &pending, &native);
     }
     BATON__TRACE("%s -> %s: %s", baton__frame_type_name(frame->type), peer->name,
                  baton_status_name(status));
@@ -113,9 +113,10 @@ void baton__flush(baton__peer *peer)
 static void forget(baton__chunk *chunk)
 {
     DL_DELETE(chunk->orphans->chunks, chunk);
-    if (chunk->held != NULL) {
-        baton_descriptor_release(chunk->held);
+    for (uint32_t i = 0; i < chunk->held_count; i++) {
+        baton_descriptor_release(chunk->held[i]);
     }
+    free(chunk->held);
     free(chunk);
 }
 
@@ -170,6 +171,7 @@ static baton__chunk *new_chunk(baton__peer *peer, baton_operation *operation, ba
     chunk->size = size;
     chunk->incoming = incoming;
     chunk->held = NULL;
+    chunk->held_count = 0;
     peer->transfers++;
     DL_APPEND(peer->chunks, chunk);
     operation->inflight++;
@@ -192,21 +194,20 @@ static void drop_chunk(baton__chunk *chunk)
 }
 
 baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, baton__grant *grant,
-                               uint32_t index, baton__frame *frame, baton__piece piece, int *native_out)
+                               uint32_t index, baton__frame *frame, baton__slice slice, int *native_out)
 {
     if (peer->endpoint == NULL || peer->closing || peer->reset_wanted) {
         return BATON_ERR_PEER_LOST;
     }
-    baton__chunk *chunk = new_chunk(peer, operation, grant, index, piece.size, false);
+    baton__chunk *chunk = new_chunk(peer, operation, grant, index, slice.size, false);
     if (chunk == NULL) {
         return BATON_ERR_OUT_OF_MEMORY;
     }
     address_frame(peer, frame);
     baton__frame_encode(frame, chunk->header);
     bool pending = false;
-    baton_status status = operation->connector->table->send(
-        peer->endpoint, chunk->header, BATON__FRAME_SIZE, piece.pointer, piece.size, false,
-        &chunk->transfer, &pending, native_out);
+    baton_status status = operation->connector->table->send_chunk(
+        peer->endpoint, chunk->header, BATON__FRAME_SIZE, &slice, &chunk->transfer, &pending, native_out);
     if (status != BATON_OK) {
         drop_chunk(chunk);
         baton__peer_failed(peer, *native_out);
@@ -219,20 +220,21 @@ baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, ba
 }
 
 baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation, baton__grant *grant,
-                                  uint32_t index, const baton__payload *payload, baton__piece piece,
+                                  uint32_t index, const baton__payload *payload, baton__slice slice,
                                   int *native_out)
 {
-    baton__chunk *chunk = new_chunk(peer, operation, grant, index, piece.size, true);
+    baton__chunk *chunk = new_chunk(peer, operation, grant, index, slice.size, true);
     if (chunk == NULL) {
         return BATON_ERR_OUT_OF_MEMORY;
     }
     bool pending = false;
     baton_status status = BATON_OK;
     if (payload->announced) {
-        status = operation->connector->table->receive(peer->endpoint, payload, piece.pointer,
+        status = operation->connector->table->receive(peer->endpoint, payload, &slice,
                                                       &chunk->transfer, &pending, native_out);
     } else {
-        memcpy(piece.pointer, payload->data, piece.size);
+        uint32_t hint = 0;
+        baton__layout_scatter(slice.layout, slice.offset, payload->data, slice.size, &hint);
     }
     if (status != BATON_OK) {
         drop_chunk(chunk);
@@ -250,6 +252,31 @@ static baton__orphans *orphans_of(const baton__peer *peer)
     return peer->retiring ? &peer->connector->retired_orphans : &peer->connector->orphans;
 }
 
+/* The descriptors that the chunk is of. */
+static void hold_memory(baton__chunk *chunk, const baton_operation *op, const baton__plan *plan)
+{
+    baton__slice slice = baton__plan_slice(plan, &op->layout, chunk->index);
+    uint32_t first = 0;
+    uint64_t end = baton_descriptor_size(op->descriptors[0]);
+    while (end <= slice.offset) {
+        end += baton_descriptor_size(op->descriptors[++first]);
+    }
+    uint32_t last = first;
+    while (end < slice.offset + slice.size) {
+        end += baton_descriptor_size(op->descriptors[++last]);
+    }
+    chunk->held = calloc(last - first + 1, sizeof(baton_descriptor *));
+    if (chunk->held == NULL) {
+        BATON__ERROR("%s: out of memory: what a transfer may still reach is never given back", op->connector->name);
+    }
+    for (uint32_t i = first; i <= last; i++) {
+        baton_descriptor *held = baton_descriptor_acquire(op->descriptors[i]);
+        if (chunk->held != NULL) {
+            chunk->held[chunk->held_count++] = held;
+        }
+    }
+}
+
 static void abandon_chunk(baton__chunk *chunk, bool hold)
 {
     baton__chunk copy = *chunk;
@@ -263,8 +290,7 @@ static void abandon_chunk(baton__chunk *chunk, bool hold)
     chunk->orphans = orphans_of(copy.peer);
     DL_APPEND(chunk->orphans->chunks, chunk);
     if (hold) {
-        const baton__plan *plan = copy.grant != NULL ? &copy.grant->plan : &op->plan;
-        chunk->held = baton_descriptor_acquire(baton__plan_descriptor(plan, op->descriptors, copy.index));
+        hold_memory(chunk, op, copy.grant != NULL ? &copy.grant->plan : &op->plan);
         op->end_reason = BATON_ERR_QUARANTINED;
         BATON__WARN("%s: UCX does not end a transfer with %s; its memory is held back", connector->name,
                     copy.peer->name);

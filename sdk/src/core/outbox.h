@@ -27,7 +27,8 @@ struct baton__chunk {
     bool incoming;
     size_t size;
     baton__orphans *orphans; /* abandoned: where it is listed */
-    baton_descriptor *held; /* abandoned, and the peer may still reach it: kept as long */
+    baton_descriptor **held; /* abandoned, and the peer may still reach them: kept as long */
+    uint32_t held_count;
     baton__chunk *prev;
     baton__chunk *next;
     uint8_t header[BATON__FRAME_SIZE];
@@ -43,9 +44,9 @@ void baton__flush(baton__peer *peer);
 /* Sends or receives a chunk; baton__chunk_over is called once, maybe before this returns. On failure it is not called.
  * frame: of a send; payload: of a receive. */
 baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, baton__grant *grant,
-                               uint32_t index, baton__frame *frame, baton__piece piece, int *native_out);
+                               uint32_t index, baton__frame *frame, baton__slice slice, int *native_out);
 baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation, baton__grant *grant,
-                                  uint32_t index, const baton__payload *payload, baton__piece piece,
+                                  uint32_t index, const baton__payload *payload, baton__slice slice,
                                   int *native_out);
 
 /*

@@ -35,7 +35,7 @@ static void serve(baton__grant *grant, uint32_t index)
                           .d = index};
     int native = 0;
     (void)baton__chunk_send(grant->peer, op, grant, index, &frame,
-                            baton__plan_piece(&grant->plan, op->descriptors, index), &native);
+                            baton__plan_slice(&grant->plan, &op->layout, index), &native);
 }
 
 /* The chunk rides inside the GRANT if the whole readable is that small. */
@@ -56,9 +56,9 @@ static void send_grant(baton__grant *grant, uint32_t window)
         .c = (uint32_t)op->completion,
     };
     int native = 0;
-    if (window == 1 && op->count == 1 && op->bytes_total <= BATON__INLINE_MAX) {
+    if (window == 1 && op->bytes_total <= BATON__INLINE_MAX) {
         (void)baton__chunk_send(grant->peer, op, grant, 0, &frame,
-                                baton__plan_piece(&grant->plan, op->descriptors, 0), &native);
+                                baton__plan_slice(&grant->plan, &op->layout, 0), &native);
         return;
     }
     (void)baton__send_control(grant->peer, &frame, NULL, 0);
@@ -187,8 +187,8 @@ static void on_write(baton__grant *grant, const baton__frame *frame, const baton
         BATON__COUNT(connector, refused_bounds);
         return;
     }
-    baton__piece piece = baton__plan_piece(&grant->plan, op->descriptors, frame->d);
-    if (payload->size != piece.size) {
+    baton__slice slice = baton__plan_slice(&grant->plan, &op->layout, frame->d);
+    if (payload->size != slice.size) {
         BATON__COUNT(connector, refused_bounds);
         return;
     }
@@ -200,7 +200,7 @@ static void on_write(baton__grant *grant, const baton__frame *frame, const baton
         return;
     }
     int native = 0;
-    if (baton__chunk_receive(grant->peer, op, grant, frame->d, payload, piece, &native) != BATON_OK) {
+    if (baton__chunk_receive(grant->peer, op, grant, frame->d, payload, slice, &native) != BATON_OK) {
         baton__bits_clear(&grant->claimed, frame->d);
     }
 }

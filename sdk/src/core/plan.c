@@ -5,91 +5,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t chunks_of(size_t size, uint64_t chunk_size)
-{
-    return size / chunk_size + (size % chunk_size != 0);
-}
-
-baton_status baton__plan_init(baton__plan *plan, baton_descriptor *const *descriptors, uint32_t count,
-                              uint64_t chunk_size)
+baton_status baton__plan_init(baton__plan *plan, uint64_t total, uint64_t chunk_size)
 {
     if (chunk_size < BATON__CHUNK_MIN || chunk_size > BATON__CHUNK_MAX ||
         (chunk_size & (chunk_size - 1)) != 0) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "chunk size %llu: a power of two from 4096 to 2^30 is needed",
                            (unsigned long long)chunk_size);
     }
-    uint32_t *first = NULL;
-    if (count > 1) {
-        first = malloc(((size_t)count + 1) * sizeof(*first));
-        if (first == NULL) {
-            return baton__fail_memory("a plan of chunks");
-        }
-    }
-    uint64_t chunks = 0;
-    for (uint32_t i = 0; i < count && chunks <= BATON__CHUNKS_MAX; i++) {
-        if (first != NULL) {
-            first[i] = (uint32_t)chunks;
-        }
-        chunks += chunks_of(baton_descriptor_size(descriptors[i]), chunk_size);
-    }
+    uint64_t chunks = total / chunk_size + (total % chunk_size != 0);
     if (chunks > BATON__CHUNKS_MAX) {
-        free(first);
         return baton__fail(BATON_ERR_TOO_LARGE, "an operation of more than %u chunks of %llu bytes",
                            BATON__CHUNKS_MAX, (unsigned long long)chunk_size);
     }
-    if (first != NULL) {
-        first[count] = (uint32_t)chunks;
-    }
-    *plan = (baton__plan){
-        .chunk_size = chunk_size, .chunks = (uint32_t)chunks, .count = count, .first_chunk = first};
+    *plan = (baton__plan){.chunk_size = chunk_size, .total = total, .chunks = (uint32_t)chunks};
     return BATON_OK;
 }
 
-void baton__plan_fini(baton__plan *plan)
+baton__slice baton__plan_slice(const baton__plan *plan, const baton__layout *layout, uint32_t index)
 {
-    free(plan->first_chunk);
-    *plan = (baton__plan){0};
-}
-
-/* The last descriptor whose first chunk is not behind index. */
-static uint32_t find_descriptor(const baton__plan *plan, uint32_t index)
-{
-    uint32_t low = 0;
-    uint32_t high = plan->count;
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (plan->first_chunk[middle] <= index) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-uint32_t baton__plan_which(const baton__plan *plan, uint32_t index)
-{
-    return plan->first_chunk != NULL ? find_descriptor(plan, index) : 0;
-}
-
-baton_descriptor *baton__plan_descriptor(const baton__plan *plan, baton_descriptor *const *descriptors,
-                                         uint32_t index)
-{
-    return descriptors[baton__plan_which(plan, index)];
-}
-
-baton__piece baton__plan_piece(const baton__plan *plan, baton_descriptor *const *descriptors,
-                               uint32_t index)
-{
-    uint32_t which = 0;
-    if (plan->first_chunk != NULL) {
-        which = find_descriptor(plan, index);
-        index -= plan->first_chunk[which];
-    }
     uint64_t offset = index * plan->chunk_size;
-    uint64_t left = baton_descriptor_size(descriptors[which]) - offset;
-    return (baton__piece){
-        .pointer = (uint8_t *)baton_descriptor_pointer(descriptors[which]) + offset,
+    uint64_t left = plan->total - offset;
+    return (baton__slice){
+        .layout = layout,
+        .offset = offset,
         .size = (size_t)(left < plan->chunk_size ? left : plan->chunk_size),
     };
 }

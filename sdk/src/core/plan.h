@@ -2,41 +2,29 @@
 #ifndef BATON_CORE_PLAN_H
 #define BATON_CORE_PLAN_H
 
-#include <baton/descriptor.h>
+#include "base/layout.h"
+#include <baton/status.h>
+#include <stdbool.h>
 
 /*
- * How an operation's memory is cut into chunks. Both sides make the same plan from the sizes of the
- * descriptors and the chunk size, so that a chunk travels as a bare index: whatever a peer sends, a chunk
- * that passes `index < chunks` lies inside a descriptor.
+ * How an operation's bytes are cut into chunks: all of its descriptors are one row of bytes (base/layout.h), and a chunk is a range
+ * of it, small segments together, large ones in parts. Both sides make the same plan from the total and the chunk size, so that a chunk
+ * travels as a bare index: whatever a peer sends, a chunk that passes `index < chunks` lies inside of the memory.
  */
 typedef struct baton__plan {
     uint64_t chunk_size;
+    uint64_t total;
     uint32_t chunks;
-    uint32_t count;        /* descriptors */
-    uint32_t *first_chunk; /* count + 1 entries; NULL for one descriptor */
 } baton__plan;
-
-typedef struct baton__piece {
-    uint8_t *pointer;
-    size_t size;
-} baton__piece;
 
 #define BATON__CHUNK_MIN UINT64_C(4096)
 #define BATON__CHUNK_MAX (UINT64_C(1) << 30)
 #define BATON__CHUNKS_MAX (UINT32_C(1) << 24)
 
-/* Errors: ERR_INVALID_ARGUMENT (chunk size out of range or no power of two), ERR_TOO_LARGE (too many chunks), ERR_OUT_OF_MEMORY. */
-baton_status baton__plan_init(baton__plan *plan, baton_descriptor *const *descriptors, uint32_t count,
-                              uint64_t chunk_size);
-void baton__plan_fini(baton__plan *plan);
-/* index < plan->chunks */
-baton__piece baton__plan_piece(const baton__plan *plan, baton_descriptor *const *descriptors,
-                               uint32_t index);
-
-/* The descriptor that has the chunk: its index, and itself. */
-uint32_t baton__plan_which(const baton__plan *plan, uint32_t index);
-baton_descriptor *baton__plan_descriptor(const baton__plan *plan, baton_descriptor *const *descriptors,
-                                         uint32_t index);
+/* total: not 0. Errors: ERR_INVALID_ARGUMENT (chunk size out of range or no power of two), ERR_TOO_LARGE (too many chunks). */
+baton_status baton__plan_init(baton__plan *plan, uint64_t total, uint64_t chunk_size);
+/* index < plan->chunks; layout has the plan's total. */
+baton__slice baton__plan_slice(const baton__plan *plan, const baton__layout *layout, uint32_t index);
 
 /* A bit for each chunk; up to 64 without an allocation. */
 typedef struct baton__bits {

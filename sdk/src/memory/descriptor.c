@@ -68,10 +68,9 @@ static void copy_tensor(const baton_tensor *from, baton_tensor *to)
     memcpy(to->shape, from->shape, from->dimensions * sizeof(to->shape[0]));
 }
 
-/* Everything is checked. tensor: NULL for none. */
-static baton_status make(void *pointer, size_t size_bytes, baton_device device,
-                         const baton_tensor *tensor, baton_release_fn release, void *context,
-                         baton_descriptor **descriptor_out)
+/* Everything is checked. run: normal, as check_run leaves it. tensor: NULL for none. */
+static baton_status make(const baton__run *run, baton_device device, const baton_tensor *tensor,
+                         baton_release_fn release, void *context, baton_descriptor **descriptor_out)
 {
     size_t storage = tensor == NULL ? 0 : sizeof(*tensor);
     baton_descriptor *descriptor = malloc(sizeof(*descriptor) + storage);
@@ -82,8 +81,11 @@ static baton_status make(void *pointer, size_t size_bytes, baton_device device,
     *descriptor = (baton_descriptor){
         .references = 1,
         .device = device,
-        .pointer = pointer,
-        .size_bytes = size_bytes,
+        .pointer = run->base,
+        .size_bytes = run->segment * run->count,
+        .segment = run->segment,
+        .stride = run->stride,
+        .segments = run->count,
         .release = release,
         .context = context,
     };
@@ -95,31 +97,13 @@ static baton_status make(void *pointer, size_t size_bytes, baton_device device,
     return BATON_OK;
 }
 
-baton_status baton_descriptor_from_pointer(void *pointer, size_t size_bytes, baton_device device,
-                                           baton_release_fn release, void *context,
-                                           baton_descriptor **descriptor_out)
+static baton__run one_piece(void *pointer, size_t size_bytes)
 {
-    if (descriptor_out == NULL) {
-        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "baton_descriptor_from_pointer: NULL");
-    }
-    baton_status status = check_memory(pointer, size_bytes, device);
-    if (status != BATON_OK) {
-        return status;
-    }
-    return make(pointer, size_bytes, device, NULL, release, context, descriptor_out);
+    return (baton__run){.base = pointer, .segment = size_bytes, .stride = size_bytes, .count = 1};
 }
 
-baton_status baton_descriptor_from_tensor(void *pointer, size_t size_bytes, baton_device device,
-                                          const baton_tensor *tensor, baton_release_fn release,
-                                          void *context, baton_descriptor **descriptor_out)
+static baton_status check_tensor(const baton_tensor *tensor, size_t size_bytes)
 {
-    if (tensor == NULL || descriptor_out == NULL) {
-        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "baton_descriptor_from_tensor: NULL");
-    }
-    baton_status status = check_memory(pointer, size_bytes, device);
-    if (status != BATON_OK) {
-        return status;
-    }
     if (!is_tensor(tensor)) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT,
                            "a tensor has bits, lanes, up to %d dimensions and no negative shape",
@@ -129,7 +113,73 @@ baton_status baton_descriptor_from_tensor(void *pointer, size_t size_bytes, bato
         return baton__fail(BATON_ERR_SIZE_MISMATCH, "the elements do not fill %zu bytes",
                            size_bytes);
     }
-    return make(pointer, size_bytes, device, tensor, release, context, descriptor_out);
+    return BATON_OK;
+}
+
+/* Also makes segments without gaps one. */
+static baton_status check_run(baton__run *run, baton_device device)
+{
+    size_t extent = run->segment;
+    if (run->count == 0 || run->stride < run->segment) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT,
+                           "a strided descriptor needs segments, and a stride that is not below their size");
+    }
+    if (__builtin_mul_overflow(run->count - 1, run->stride, &extent) ||
+        __builtin_add_overflow(extent, run->segment, &extent)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT,
+                           "%zu segments with a stride of %zu bytes reach beyond the address space", run->count,
+                           run->stride);
+    }
+    if (run->count == 1 || run->stride == run->segment) {
+        *run = one_piece(run->base, extent);
+    }
+    return check_memory(run->base, run->segment == 0 ? 0 : extent, device);
+}
+
+baton_status baton__descriptor_make(const baton__run *run, baton_device device, const baton_tensor *tensor,
+                                    baton_release_fn release, void *context,
+                                    baton_descriptor **descriptor_out)
+{
+    baton__run checked = *run;
+    baton_status status = check_run(&checked, device);
+    if (status == BATON_OK && tensor != NULL) {
+        status = check_tensor(tensor, checked.segment * checked.count);
+    }
+    return status == BATON_OK ? make(&checked, device, tensor, release, context, descriptor_out) : status;
+}
+
+baton_status baton_descriptor_from_pointer(void *pointer, size_t size_bytes, baton_device device,
+                                           baton_release_fn release, void *context,
+                                           baton_descriptor **descriptor_out)
+{
+    if (descriptor_out == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "baton_descriptor_from_pointer: NULL");
+    }
+    baton__run run = one_piece(pointer, size_bytes);
+    return baton__descriptor_make(&run, device, NULL, release, context, descriptor_out);
+}
+
+baton_status baton_descriptor_from_tensor(void *pointer, size_t size_bytes, baton_device device,
+                                          const baton_tensor *tensor, baton_release_fn release,
+                                          void *context, baton_descriptor **descriptor_out)
+{
+    if (tensor == NULL || descriptor_out == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "baton_descriptor_from_tensor: NULL");
+    }
+    baton__run run = one_piece(pointer, size_bytes);
+    return baton__descriptor_make(&run, device, tensor, release, context, descriptor_out);
+}
+
+baton_status baton_descriptor_create_strided(void *pointer, size_t segment_bytes, size_t stride_bytes,
+                                             size_t segments, baton_device device,
+                                             baton_release_fn release, void *context,
+                                             baton_descriptor **descriptor_out)
+{
+    if (descriptor_out == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "baton_descriptor_create_strided: NULL");
+    }
+    baton__run run = {.base = pointer, .segment = segment_bytes, .stride = stride_bytes, .count = segments};
+    return baton__descriptor_make(&run, device, NULL, release, context, descriptor_out);
 }
 
 /* context: the descriptor itself, which knows its device. */
@@ -157,7 +207,8 @@ baton_status baton_descriptor_allocate(size_t size_bytes, baton_device device,
         return status;
     }
     baton_descriptor *descriptor = NULL;
-    status = make(pointer, size_bytes, device, NULL, release_allocated, NULL, &descriptor);
+    baton__run run = one_piece(pointer, size_bytes);
+    status = make(&run, device, NULL, release_allocated, NULL, &descriptor);
     if (status != BATON_OK) {
         table->deallocate(device.id, pointer, size_bytes);
         return status;
@@ -188,7 +239,7 @@ void baton_descriptor_release(baton_descriptor *descriptor)
         return;
     }
     if (descriptor->release != NULL) {
-        descriptor->release(descriptor->pointer, descriptor->size_bytes, descriptor->context);
+        descriptor->release(descriptor->pointer, baton__descriptor_extent(descriptor), descriptor->context);
     }
     free(descriptor);
 }
@@ -201,6 +252,17 @@ void *baton_descriptor_pointer(const baton_descriptor *descriptor)
 size_t baton_descriptor_size(const baton_descriptor *descriptor)
 {
     return descriptor->size_bytes;
+}
+
+size_t baton_descriptor_segments(const baton_descriptor *descriptor, size_t *segment_bytes_out, size_t *stride_bytes_out)
+{
+    if (segment_bytes_out != NULL) {
+        *segment_bytes_out = descriptor->segment;
+    }
+    if (stride_bytes_out != NULL) {
+        *stride_bytes_out = descriptor->stride;
+    }
+    return descriptor->segments;
 }
 
 baton_device baton_descriptor_device(const baton_descriptor *descriptor)

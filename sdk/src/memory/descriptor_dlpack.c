@@ -31,18 +31,63 @@ static baton_status device_of(DLDevice device, baton_device *device_out)
     }
 }
 
-/* The stride of a dimension with one entry is never used, so it may be anything. */
-static bool is_contiguous(const DLTensor *tensor)
+/*
+ * Contiguous rows at one stride, counted in elements: the inner dimensions are contiguous as far as they go, and the outer ones, seen
+ * together, are one dimension. The stride of a dimension with one entry is never used, so it may be anything. False: the
+ * strides make something else. None of the products overflows: the caller has computed that of the shape.
+ */
+static bool find_rows(const DLTensor *tensor, uint64_t *row_out, uint64_t *stride_out, uint64_t *rows_out)
 {
-    uint64_t expected = 1;
+    uint64_t row = 1;
+    uint64_t rows = 1;
+    uint64_t stride = 0; /* of a row, once the contiguous ones are over */
     for (int i = tensor->ndim - 1; tensor->strides != NULL && i >= 0; i--) {
-        int64_t size = tensor->shape[i];
-        if (size != 1 && (tensor->strides[i] < 0 || (uint64_t)tensor->strides[i] != expected)) {
+        uint64_t size = (uint64_t)tensor->shape[i];
+        uint64_t given = (uint64_t)tensor->strides[i];
+        uint64_t next;
+        if (size == 1) {
+            continue;
+        }
+        if (tensor->strides[i] < 0) {
             return false;
         }
-        expected *= (uint64_t)size; /* cannot overflow: the caller has computed the product */
+        if (stride == 0 && given == row) {
+            row *= size;
+            continue;
+        }
+        if (stride == 0 && given > row) {
+            stride = given;
+        } else if (stride == 0 || __builtin_mul_overflow(stride, rows, &next) || given != next) {
+            return false;
+        }
+        rows *= size;
     }
+    *row_out = row;
+    *stride_out = stride;
+    *rows_out = rows;
     return true;
+}
+
+/* The same in bytes. size_bytes: of all elements. */
+static baton_status rows_of(const DLTensor *tensor, size_t size_bytes, baton__run *run)
+{
+    uint64_t row = 0;
+    uint64_t stride = 0;
+    uint64_t rows = 1;
+    *run = (baton__run){.segment = size_bytes, .stride = size_bytes, .count = 1};
+    if (!find_rows(tensor, &row, &stride, &rows)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "the tensor's strides are not those of contiguous rows at one distance");
+    }
+    if (rows == 1) {
+        return BATON_OK;
+    }
+    uint64_t bits = (uint64_t)tensor->dtype.bits * tensor->dtype.lanes;
+    uint64_t stride_bits;
+    if (row * bits % 8 != 0 || __builtin_mul_overflow(stride, bits, &stride_bits) || stride_bits % 8 != 0) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "the tensor's rows are not of whole bytes");
+    }
+    *run = (baton__run){.segment = (size_t)(row * bits / 8), .stride = (size_t)(stride_bits / 8), .count = (size_t)rows};
+    return BATON_OK;
 }
 
 /* Element type and shape, without a look at their values beyond what copying takes. */
@@ -94,8 +139,10 @@ baton_status baton_descriptor_from_dlpack(struct DLManagedTensor *managed,
         return baton__fail(BATON_ERR_INVALID_ARGUMENT,
                            "the tensor's elements do not make a number of bytes");
     }
-    if (!is_contiguous(from)) {
-        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "the tensor is strided, not C-contiguous");
+    baton__run run;
+    status = rows_of(from, size_bytes, &run);
+    if (status != BATON_OK) {
+        return status;
     }
     /* PTRDIFF_MAX: what may be added to a pointer. */
     if (from->byte_offset > PTRDIFF_MAX ||
@@ -105,6 +152,6 @@ baton_status baton_descriptor_from_dlpack(struct DLManagedTensor *managed,
     }
     /* A tensor may come without a deleter: then nobody is to be told. */
     baton_release_fn release = managed->deleter == NULL ? NULL : release_tensor;
-    return baton_descriptor_from_tensor((uint8_t *)from->data + from->byte_offset, size_bytes,
-                                        device, &tensor, release, managed, descriptor_out);
+    run.base = (uint8_t *)from->data + from->byte_offset;
+    return baton__descriptor_make(&run, device, &tensor, release, managed, descriptor_out);
 }

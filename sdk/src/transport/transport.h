@@ -2,6 +2,7 @@
 #ifndef BATON_TRANSPORT_H
 #define BATON_TRANSPORT_H
 
+#include "base/layout.h"
 #include <baton/status.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,10 +22,10 @@ typedef struct baton__memory baton__memory;       /* a registration */
 struct baton__transfer {
     /* Once, if and only if the call returned with *pending_out true. native: the transport's code, 0 on success. */
     void (*done)(baton__transfer *transfer, baton_status status, int native);
-    /* The transport's: where the bytes of a chunk are. NULL: revoked. */
-    void *memory;
-    size_t size;
-    bool revocable; /* the transport reaches the bytes through memory alone */
+    /* The transport's: where the bytes of a chunk are. Without a layout: revoked. */
+    baton__slice slice;
+    uint32_t hint;  /* into the layout */
+    bool revocable; /* the transport reaches the bytes through slice alone */
 };
 
 /* The payload of an arriving message, valid inside the message callback only. */
@@ -88,13 +89,17 @@ typedef struct baton__transport_table {
     bool (*loopback_arrived)(baton__transport *transport);
     void (*loopback_end)(baton__transport *transport);
 
-    /* header and data stay valid until it is done, data of a chunk until it is revoked. eager: a control message, never announced.
-     * Errors: ERR_TRANSPORT, ERR_PEER_LOST. */
+    /* A control message, never announced. header and data stay valid until it is done. Errors: ERR_TRANSPORT, ERR_PEER_LOST. */
     baton_status (*send)(baton__endpoint *endpoint, const void *header, size_t header_size,
-                         const void *data, size_t size, bool eager, baton__transfer *transfer,
+                         const void *data, size_t size, baton__transfer *transfer,
                          bool *pending_out, int *native_out);
-    /* An announced payload into buffer, all of payload->size bytes. endpoint: ours to the worker that announced it. */
-    baton_status (*receive)(baton__endpoint *endpoint, const baton__payload *payload, void *buffer,
+    /* A chunk: gathered from where it lies, sent in place if that is one piece. header stays valid until it is done, the layout and
+     * the memory until it is revoked. Errors: as send. */
+    baton_status (*send_chunk)(baton__endpoint *endpoint, const void *header, size_t header_size,
+                               const baton__slice *slice, baton__transfer *transfer, bool *pending_out,
+                               int *native_out);
+    /* An announced payload to where it belongs: slice->size is payload->size. endpoint: ours to the worker that announced it. */
+    baton_status (*receive)(baton__endpoint *endpoint, const baton__payload *payload, const baton__slice *slice,
                             baton__transfer *transfer, bool *pending_out, int *native_out);
     /* A chunk that is pending, its endpoint closed: from here on nothing reads or writes its memory. done comes once the transport
      * has finished with the object, which may be as late as in close. False: the link cannot promise it; wait for done. */

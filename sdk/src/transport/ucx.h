@@ -16,9 +16,9 @@ typedef struct baton__waiting {
     baton__transfer *transfer;
     const void *header;
     size_t header_size;
-    const void *data;
+    const void *data; /* of a control message; a chunk's is in its transfer */
     size_t size;
-    bool eager;
+    bool eager; /* a control message */
     struct baton__waiting *prev;
     struct baton__waiting *next;
 } baton__waiting;
@@ -39,7 +39,7 @@ struct baton__transport {
     ucp_worker_h old_worker; /* between renew and retire */
     unsigned shared_kinds;   /* of the endpoints so far; ucx_loopback.c */
     baton__loopback *loopback;
-    ucp_datatype_t revocable; /* ucx_revocable.c */
+    ucp_datatype_t revocable; /* gathers, scatters, and can be revoked: ucx_revocable.c */
     baton__transport_callbacks callbacks;
     void *callback_context;
     baton__endpoint *unsent;    /* endpoints with sends that wait */
@@ -87,11 +87,14 @@ void baton__ucx_endpoint_describe(baton__endpoint *endpoint, char *text, size_t 
 /* Registers baton's handler with the present worker and, for each of the 65,535 other identifiers, the one that refuses. */
 ucs_status_t baton__ucx_register_handlers(baton__transport *transport);
 baton_status baton__ucx_send(baton__endpoint *endpoint, const void *header, size_t header_size,
-                             const void *data, size_t size, bool eager, baton__transfer *transfer,
+                             const void *data, size_t size, baton__transfer *transfer,
                              bool *pending_out, int *native_out);
+baton_status baton__ucx_send_chunk(baton__endpoint *endpoint, const void *header, size_t header_size,
+                                   const baton__slice *slice, baton__transfer *transfer,
+                                   bool *pending_out, int *native_out);
 baton_status baton__ucx_receive(baton__endpoint *endpoint, const baton__payload *payload,
-                                void *buffer, baton__transfer *transfer, bool *pending_out,
-                                int *native_out);
+                                const baton__slice *slice, baton__transfer *transfer,
+                                bool *pending_out, int *native_out);
 /* ucx_revocable.c: memory that UCX reaches through our own functions alone. */
 ucs_status_t baton__ucx_revocable_init(baton__transport *transport);
 /* After the worker is gone. */

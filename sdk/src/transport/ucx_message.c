@@ -109,12 +109,23 @@ static void on_received(void *request, ucs_status_t status, size_t length, void 
     baton__ucx_sent(request, status, user_data);
 }
 
-static void set_memory(const baton__endpoint *endpoint, baton__transfer *transfer, void *memory,
-                       size_t size)
+/*
+ * Through our own functions: on links that copy, since UCX can then be told to leave the memory alone, and wherever a chunk is of
+ * several pieces. With RDMA lanes those are gathered into buffers that UCX has registered; an IOV would be registered piece by piece for each
+ * chunk. What is one piece is sent from its place there.
+ */
+static void set_slice(const baton__endpoint *endpoint, baton__transfer *transfer, const baton__slice *slice)
 {
-    transfer->memory = memory;
-    transfer->size = size;
-    transfer->revocable = endpoint->revocable;
+    transfer->slice = *slice;
+    transfer->hint = 0;
+    transfer->revocable = endpoint->revocable || baton__slice_pieces(slice, 2) > 1;
+}
+
+/* Of what is not revocable: it is one piece. */
+static void *in_place(const baton__transfer *transfer)
+{
+    uint32_t hint = 0;
+    return baton__layout_at(transfer->slice.layout, transfer->slice.offset, &hint).pointer;
 }
 
 ucs_status_ptr_t baton__ucx_send_now(baton__endpoint *endpoint, const baton__waiting *message,
@@ -130,19 +141,32 @@ ucs_status_ptr_t baton__ucx_send_now(baton__endpoint *endpoint, const baton__wai
         .user_data = message->transfer,
         .memory_type = UCS_MEMORY_TYPE_HOST,
     };
+    const void *data = message->data;
+    size_t count = message->size;
     endpoint->carried = endpoint->carried || !message->eager;
-    if (!message->eager && endpoint->revocable) {
+    if (!message->eager && message->transfer->revocable) {
         params.op_attr_mask |= UCP_OP_ATTR_FIELD_DATATYPE;
         params.datatype = endpoint->transport->revocable;
-        return ucp_am_send_nbx(endpoint->ep, BATON__AM_ID, message->header, message->header_size,
-                               message->transfer, 1, &params);
+        data = message->transfer;
+        count = 1;
+    } else if (!message->eager) {
+        data = in_place(message->transfer);
     }
-    return ucp_am_send_nbx(endpoint->ep, BATON__AM_ID, message->header, message->header_size,
-                           message->data, message->size, &params);
+    return ucp_am_send_nbx(endpoint->ep, BATON__AM_ID, message->header, message->header_size, data, count,
+                           &params);
+}
+
+static baton_status send_message(baton__endpoint *endpoint, const baton__waiting *message, bool *pending_out,
+                                 int *native_out)
+{
+    if (!endpoint->wired) {
+        return baton__ucx_wire_send(endpoint, message, pending_out, native_out);
+    }
+    return baton__ucx_started(baton__ucx_send_now(endpoint, message, 0), pending_out, native_out);
 }
 
 baton_status baton__ucx_send(baton__endpoint *endpoint, const void *header, size_t header_size,
-                             const void *data, size_t size, bool eager, baton__transfer *transfer,
+                             const void *data, size_t size, baton__transfer *transfer,
                              bool *pending_out, int *native_out)
 {
     baton__waiting message = {.transfer = transfer,
@@ -150,17 +174,26 @@ baton_status baton__ucx_send(baton__endpoint *endpoint, const void *header, size
                               .header_size = header_size,
                               .data = data,
                               .size = size,
-                              .eager = eager};
-    set_memory(endpoint, transfer, (void *)data, size);
-    if (!endpoint->wired) {
-        return baton__ucx_wire_send(endpoint, &message, pending_out, native_out);
-    }
-    return baton__ucx_started(baton__ucx_send_now(endpoint, &message, 0), pending_out, native_out);
+                              .eager = true};
+    return send_message(endpoint, &message, pending_out, native_out);
+}
+
+baton_status baton__ucx_send_chunk(baton__endpoint *endpoint, const void *header, size_t header_size,
+                                   const baton__slice *slice, baton__transfer *transfer,
+                                   bool *pending_out, int *native_out)
+{
+    baton__waiting message = {.transfer = transfer,
+                              .header = header,
+                              .header_size = header_size,
+                              .size = slice->size,
+                              .eager = false};
+    set_slice(endpoint, transfer, slice);
+    return send_message(endpoint, &message, pending_out, native_out);
 }
 
 baton_status baton__ucx_receive(baton__endpoint *endpoint, const baton__payload *payload,
-                                void *buffer, baton__transfer *transfer, bool *pending_out,
-                                int *native_out)
+                                const baton__slice *slice, baton__transfer *transfer,
+                                bool *pending_out, int *native_out)
 {
     ucp_request_param_t params = {
         .op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA |
@@ -169,13 +202,15 @@ baton_status baton__ucx_receive(baton__endpoint *endpoint, const baton__payload 
         .user_data = transfer,
         .memory_type = UCS_MEMORY_TYPE_HOST,
     };
-    size_t count = payload->size;
-    set_memory(endpoint, transfer, buffer, payload->size);
-    if (endpoint->revocable) {
+    set_slice(endpoint, transfer, slice);
+    void *buffer = transfer;
+    size_t count = 1;
+    if (transfer->revocable) {
         params.op_attr_mask |= UCP_OP_ATTR_FIELD_DATATYPE;
         params.datatype = endpoint->transport->revocable;
-        buffer = transfer;
-        count = 1;
+    } else {
+        buffer = in_place(transfer);
+        count = payload->size;
     }
     return baton__ucx_started(
         ucp_am_recv_data_nbx(endpoint->worker, payload->data, buffer, count, &params), pending_out,

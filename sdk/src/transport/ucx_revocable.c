@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chunks whose memory can be taken away from UCX at any moment.
+ * Chunks whose memory can be taken away from UCX at any moment, and that need not lie in one piece.
  *
  * UCX may keep the requests of an endpoint that was closed by force for as long as the peer is stopped: it purges
  * them after its lanes are flushed, and flushing a shared-memory lane ignores the cancel flag and waits for room in
@@ -8,8 +8,8 @@
  * fragments that the peer sends after SIGCONT are written where it says (ucp_rndv_data_handler).
  *
  * So on links where UCX moves the bytes by copying, it is not given their address: the chunks are of a generic
- * datatype, and UCX copies by calling the functions here, which look the address up in the transfer. Revoking clears
- * it there. On the owner thread, like all calls of UCX: no copy is under way. The number of copies is the
+ * datatype, and UCX copies by calling the functions here, which look the address up in the transfer's layout. Revoking
+ * clears it there. On the owner thread, like all calls of UCX: no copy is under way. The number of copies is the
  * same, and nothing is allocated.
  */
 #include "transport/ucx.h"
@@ -33,17 +33,18 @@ static void *start_unpack(void *context, void *buffer, size_t count)
 static size_t packed_size(void *state)
 {
     const baton__transfer *transfer = state;
-    return transfer->size;
+    return transfer->slice.size;
 }
 
 static size_t pack(void *state, size_t offset, void *to, size_t size)
 {
-    const baton__transfer *transfer = state;
-    if (size > transfer->size - offset) {
-        size = transfer->size - offset;
+    baton__transfer *transfer = state;
+    const baton__slice *slice = &transfer->slice;
+    if (size > slice->size - offset) {
+        size = slice->size - offset;
     }
-    if (transfer->memory != NULL) {
-        memcpy(to, (const uint8_t *)transfer->memory + offset, size);
+    if (slice->layout != NULL) {
+        baton__layout_gather(slice->layout, slice->offset + offset, to, size, &transfer->hint);
     } else {
         memset(to, 0, size); /* goes nowhere: the lanes of a closed endpoint take nothing */
     }
@@ -52,13 +53,14 @@ static size_t pack(void *state, size_t offset, void *to, size_t size)
 
 static ucs_status_t unpack(void *state, size_t offset, const void *from, size_t size)
 {
-    const baton__transfer *transfer = state;
+    baton__transfer *transfer = state;
+    const baton__slice *slice = &transfer->slice;
     /* The offset is the peer's word. */
-    if (offset > transfer->size || size > transfer->size - offset) {
+    if (offset > slice->size || size > slice->size - offset) {
         return UCS_ERR_MESSAGE_TRUNCATED;
     }
-    if (transfer->memory != NULL) {
-        memcpy((uint8_t *)transfer->memory + offset, from, size);
+    if (slice->layout != NULL) {
+        baton__layout_scatter(slice->layout, slice->offset + offset, from, size, &transfer->hint);
     }
     return UCS_OK;
 }
@@ -109,7 +111,7 @@ bool baton__ucx_is_revocable(const char *kinds)
 bool baton__ucx_revoke(baton__transfer *transfer)
 {
     if (transfer->revocable) {
-        transfer->memory = NULL;
+        transfer->slice.layout = NULL;
     }
     return transfer->revocable;
 }

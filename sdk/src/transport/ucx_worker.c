@@ -272,6 +272,7 @@ const baton__transport_table baton__transport_ucx = {
     .loopback_arrived = baton__ucx_loopback_arrived,
     .loopback_end = baton__ucx_loopback_end,
     .send = baton__ucx_send,
+    .send_chunk = baton__ucx_send_chunk,
     .receive = baton__ucx_receive,
     .revoke = baton__ucx_revoke,
     .memory_register = memory_register,

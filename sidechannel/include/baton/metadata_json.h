@@ -13,7 +13,8 @@ extern "C" {
  * Prints as one line of JSON with the fields of Dynamo's RdmaMetadata:
  *   {"descriptors":[{"device":"cpu","ptr":"140703128616960","size":"4096"}],
  *    "notification_key":"...","operation_kind":1,"ucx_metadata":"b64:..."}
- * 64-bit numbers are decimal strings, since a JSON number is a double.
+ * 64-bit numbers are decimal strings, since a JSON number is a double. More than BATON_METADATA_ADDRESSES_MAX descriptors are one
+ * string, "b64:..." with devices and sizes folded as in the binary form.
  * Ownership: the caller frees the text with free(). Errors: ERR_OUT_OF_MEMORY. Threads: any. Blocking: no.
  */
 BATON_API BATON_CHECKED baton_status baton_metadata_to_json(const baton_metadata *metadata, char **text_out);

@@ -2,6 +2,7 @@
 /* Reads by mapping, between two processes; what happens to the memory when the reader is stopped or killed in the middle. A page of
  * the reader's own memory that it may not touch makes sure that it is in the middle. */
 #include "support/pool_case.h"
+#include "support/shape.h"
 
 static own read_from_peer(size_t size, const char *path, const char *why)
 {
@@ -39,6 +40,30 @@ Test(map, a_piece_of_a_pool_is_read_by_mapping)
     taken = read_from_peer(MIB, "map", "");
     cr_assert_eq(stats_of().pools_mapped, 1, "it is mapped once");
     own_end(&taken);
+    peer_quit(&peer);
+    pool_case_end();
+}
+
+/* Copied from the peer's pieces of any size straight into ours, which lie otherwise. */
+Test(map, thousands_of_pieces_are_mapped)
+{
+    enum { COUNT = 15000, SIZE = 6600 };
+    pool_case_begin("secret", "secret");
+    peer_say(&peer, "shape %d %d 7 0", COUNT, SIZE);
+    (void)peer_line(&peer, "shaped", SOON_MS);
+    baton_metadata *metadata = peer_offers("readable", 1, 3, 0, BATON_COMPLETION_COMMIT);
+    size_t *sizes = shape_sizes(COUNT, SIZE, 7);
+    shape s = shape_make(sizes, COUNT, 8);
+    free(sizes);
+    own taken = {.seed = 3};
+    cr_assert_eq(baton_connector_begin_read(connector, metadata, s.descriptors, COUNT, NULL, &taken.operation), BATON_OK);
+    baton_metadata_destroy(metadata);
+    cr_assert_eq(own_wait(&taken, SOON_MS), BATON_OK, "%s", baton_error_text());
+    cr_assert_str_eq(report_of(&taken).path, "map");
+    cr_assert_eq(stats_of().bytes_mapped, s.total);
+    cr_assert(shape_is_right(&s, 3));
+    own_end(&taken);
+    shape_free(&s);
     peer_quit(&peer);
     pool_case_end();
 }

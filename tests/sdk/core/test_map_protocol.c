@@ -267,7 +267,7 @@ static void begin_in_the_middle(baton_completion completion, uint32_t lease_ms)
     pair_pump();
     fake_release();
     (void)baton_connector_progress(connectors[CONSUMER]);
-    cr_assert_eq(pair_stats(CONSUMER).bytes_mapped, SIZE);
+    cr_assert_eq(pair_stats(CONSUMER).bytes_mapped, BATON__CHUNK_BYTES);
 }
 
 /* Its owner is lost for good: nothing is copied any more into what the application has back. */

@@ -299,7 +299,8 @@ Test(metadata, as_many_descriptors_as_there_may_be)
     uint8_t *buffer = malloc(size);
     cr_assert_eq(baton_metadata_encode(metadata, buffer, size, &size), BATON_OK);
     cr_assert_eq(baton_metadata_decode(buffer, size, &again), BATON_OK);
-    cr_assert_eq(baton_metadata_descriptor_at(again, most - 1)->address, most);
+    cr_assert_eq(baton_metadata_descriptor_at(again, most - 1)->address, 0, "so many come without");
+    cr_assert_eq(baton_metadata_descriptor_at(again, most - 1)->size_bytes, most);
     cr_assert_eq(baton_metadata_total_size(again), (uint64_t)most * (most + 1) / 2);
     baton_metadata_destroy(again);
     baton_metadata_destroy(metadata);

@@ -212,6 +212,76 @@ Test(metadata_decode, the_block_is_checked_too)
     check_byte(BLOCK_AT + 4 + 40, 0x77, BATON_ERR_CHECKSUM);
 }
 
+/* A long list, which is folded: its count, its length and its one group. */
+enum { LONG = 100, LENGTH_AT = COUNT_AT + 4, GROUP_AT = LENGTH_AT + 4 };
+
+static size_t encode_long(void)
+{
+    static baton_metadata_descriptor descriptors[LONG];
+    baton_metadata *metadata = NULL;
+    size_t size = 0;
+    block_size = sample_encoded_block(block);
+    for (size_t i = 0; i < LONG; i++) {
+        descriptors[i] = (baton_metadata_descriptor){BATON_DEVICE_HOST, 4096, 100};
+    }
+    cr_assert_eq(baton_metadata_create(BATON_METADATA_READABLE, descriptors, LONG, key, block, block_size, &metadata), BATON_OK);
+    cr_assert_eq(baton_metadata_descriptor_at(metadata, 7)->address, 0, "a long one names none");
+    cr_assert_eq(baton_metadata_encode(metadata, encoded, sizeof(encoded), &size), BATON_OK);
+    baton_metadata_destroy(metadata);
+    cr_assert_eq(encoded[LENGTH_AT], 5); /* c9 01, the kind, the id, the size */
+    return size;
+}
+
+static void check_long_byte(size_t at, uint8_t value, baton_status expected)
+{
+    size_t size = encode_long();
+    encoded[at] = value;
+    sample_reseal(encoded, size);
+    check_refused(size, expected);
+}
+
+Test(metadata_decode, a_long_list_that_does_not_fit_is_refused)
+{
+    check_long_byte(COUNT_AT, LONG - 1, BATON_ERR_MALFORMED);
+    check_long_byte(COUNT_AT, LONG + 1, BATON_ERR_MALFORMED);
+    check_long_byte(COUNT_AT, 64, BATON_ERR_MALFORMED); /* that is a short one */
+    check_long_byte(COUNT_AT + 1, 0xff, BATON_ERR_MALFORMED);
+    check_long_byte(COUNT_AT + 2, 1, BATON_ERR_TOO_LARGE);
+    check_long_byte(COUNT_AT + 3, 1, BATON_ERR_TOO_LARGE);
+    check_long_byte(LENGTH_AT, 0, BATON_ERR_TOO_LARGE); /* what follows is no length of a block */
+    check_long_byte(LENGTH_AT, 4, BATON_ERR_TOO_LARGE);
+    check_long_byte(LENGTH_AT + 3, 0xff, BATON_ERR_MALFORMED);
+    check_long_byte(GROUP_AT, 0xc8, BATON_ERR_MALFORMED);
+    check_long_byte(GROUP_AT + 1, 0xff, BATON_ERR_MALFORMED);
+    check_long_byte(GROUP_AT + 2, 3, BATON_ERR_MALFORMED);
+    check_long_byte(GROUP_AT + 3, 1, BATON_ERR_MALFORMED); /* the host has only the id 0 */
+    check_long_byte(GROUP_AT + 4, 0, BATON_ERR_MALFORMED); /* sizes of 0 */
+    check_long_byte(GROUP_AT + 4, 0x80, BATON_ERR_MALFORMED);
+}
+
+Test(metadata_decode, a_long_list_cut_off_anywhere_is_refused)
+{
+    size_t size = encode_long();
+    for (size_t shorter = 14; shorter < size; shorter++) {
+        sample_reseal(encoded, shorter);
+        check_refused(shorter, BATON_ERR_MALFORMED);
+    }
+}
+
+/* 2^57 bytes a descriptor, 100 times. */
+Test(metadata_decode, a_long_list_whose_sum_overflows_is_refused)
+{
+    static const uint8_t huge[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
+    size_t size = encode_long();
+    size_t at = GROUP_AT + 4;
+    memmove(encoded + at + sizeof(huge), encoded + at + 1, size - at - 1);
+    memcpy(encoded + at, huge, sizeof(huge));
+    size += sizeof(huge) - 1;
+    encoded[LENGTH_AT] = 4 + sizeof(huge);
+    sample_reseal(encoded, size);
+    check_refused(size, BATON_ERR_TOO_LARGE);
+}
+
 Test(metadata_decode, no_descriptors_are_refused)
 {
     (void)encode_sample();

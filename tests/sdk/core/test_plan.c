@@ -5,124 +5,52 @@
 
 #include <criterion/criterion.h>
 
-#define CHUNK ((size_t)4096)
-enum { MANY = 65536 };
+#define CHUNK ((uint64_t)4096)
 
-static baton_descriptor *descriptors[MANY];
-static size_t made;
-
-/* Memory that nobody touches: the plan counts and never reads. Pieces lie far apart. */
-static void describe(size_t size)
+/* The chunks in order are the row of bytes, cut, with no byte left out and none twice. */
+static void expect_plan(uint64_t total, uint64_t chunk_size, uint32_t chunks)
 {
-    void *address = (void *)(((uintptr_t)made + 1) << 30); /* NOLINT(performance-no-int-to-ptr) */
-    cr_assert_eq(baton_descriptor_from_pointer(address, size, BATON_DEVICE_HOST, NULL, NULL,
-                                               &descriptors[made]),
-                 BATON_OK);
-    made++;
-}
-
-static void release_all(void)
-{
-    while (made > 0) {
-        baton_descriptor_release(descriptors[--made]);
-    }
-}
-
-TestSuite(plan, .fini = release_all);
-
-/* The chunks in order are the descriptors in order, cut, with no byte left out and none twice. */
-static void expect_tiles(const baton__plan *plan)
-{
-    uint32_t index = 0;
-    for (size_t i = 0; i < made; i++) {
-        size_t size = baton_descriptor_size(descriptors[i]);
-        const uint8_t *at = baton_descriptor_pointer(descriptors[i]);
-        for (size_t left = size; left > 0; index++) {
-            cr_assert_lt(index, plan->chunks);
-            baton__piece piece = baton__plan_piece(plan, descriptors, index);
-            cr_assert_eq(piece.pointer, at, "chunk %u", index);
-            cr_assert_eq(piece.size, left < plan->chunk_size ? left : plan->chunk_size);
-            cr_assert_eq(baton__plan_descriptor(plan, descriptors, index), descriptors[i]);
-            at += piece.size;
-            left -= piece.size;
-        }
-    }
-    cr_assert_eq(index, plan->chunks);
-}
-
-static void expect_plan(uint64_t chunk_size, uint32_t chunks)
-{
+    baton__layout layout = {.total = total};
     baton__plan plan;
-    cr_assert_eq(baton__plan_init(&plan, descriptors, (uint32_t)made, chunk_size), BATON_OK);
+    cr_assert_eq(baton__plan_init(&plan, total, chunk_size), BATON_OK);
     cr_assert_eq(plan.chunks, chunks, "%u instead of %u", plan.chunks, chunks);
-    cr_assert_eq(plan.count, made);
-    expect_tiles(&plan);
-    baton__plan_fini(&plan);
-    cr_assert_null(plan.first_chunk);
-    release_all();
+    uint64_t at = 0;
+    for (uint32_t index = 0; index < chunks; index++) {
+        baton__slice slice = baton__plan_slice(&plan, &layout, index);
+        cr_assert_eq(slice.layout, &layout);
+        cr_assert_eq(slice.offset, at, "chunk %u", index);
+        cr_assert_eq(slice.size, total - at < chunk_size ? total - at : chunk_size);
+        at += slice.size;
+    }
+    cr_assert_eq(at, total);
 }
 
-Test(plan, one_descriptor_is_cut_at_the_chunk)
+Test(plan, a_row_is_cut_at_the_chunk)
 {
     static const struct {
-        size_t size;
+        uint64_t total;
         uint32_t chunks;
     } cases[] = {{1, 1},         {CHUNK - 1, 1},     {CHUNK, 1},          {CHUNK + 1, 2},
                  {2 * CHUNK, 2}, {2 * CHUNK + 1, 3}, {1000 * CHUNK, 1000}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        describe(cases[i].size);
-        expect_plan(CHUNK, cases[i].chunks);
+        expect_plan(cases[i].total, CHUNK, cases[i].chunks);
     }
-}
-
-Test(plan, no_chunk_spans_two_descriptors)
-{
-    static const size_t sizes[] = {1, CHUNK - 1, CHUNK, CHUNK + 1, 1, 3 * CHUNK - 1, 2 * CHUNK, 7};
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        describe(sizes[i]);
-    }
-    expect_plan(CHUNK, 1 + 1 + 1 + 2 + 1 + 3 + 2 + 1);
-}
-
-Test(plan, every_mix_of_three_odd_sizes_is_tiled)
-{
-    static const size_t sizes[] = {1, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK + 17};
-    static const uint32_t chunks[] = {1, 1, 1, 2, 6};
-    for (int mix = 0; mix < 5 * 5 * 5; mix++) {
-        describe(sizes[mix % 5]);
-        describe(sizes[mix / 5 % 5]);
-        describe(sizes[mix / 25]);
-        expect_plan(CHUNK, chunks[mix % 5] + chunks[mix / 5 % 5] + chunks[mix / 25]);
-    }
-}
-
-Test(plan, as_many_descriptors_as_an_operation_may_have)
-{
-    for (size_t i = 0; i < MANY; i++) {
-        describe(1 + i % 2 * CHUNK);
-    }
-    expect_plan(CHUNK, MANY / 2 * 3);
 }
 
 Test(plan, every_power_of_two_from_4_kib_to_1_gib_is_a_chunk_size)
 {
     for (uint64_t chunk_size = BATON__CHUNK_MIN; chunk_size <= BATON__CHUNK_MAX; chunk_size *= 2) {
-        describe((size_t)chunk_size + 1);
-        describe((size_t)chunk_size);
-        expect_plan(chunk_size, 3);
+        expect_plan(2 * chunk_size + 1, chunk_size, 3);
     }
 }
 
-static const baton__plan untouched = {.chunk_size = 1, .chunks = 2, .count = 3};
-
-static void expect_refused(uint64_t chunk_size, baton_status expected)
+static void expect_refused(uint64_t total, uint64_t chunk_size, baton_status expected)
 {
-    baton__plan plan = untouched;
-    cr_assert_eq(baton__plan_init(&plan, descriptors, (uint32_t)made, chunk_size), expected);
-    cr_assert_eq(plan.chunk_size, untouched.chunk_size);
-    cr_assert_eq(plan.chunks, untouched.chunks);
-    cr_assert_eq(plan.count, untouched.count);
-    cr_assert_null(plan.first_chunk);
+    baton__plan plan = {.chunk_size = 1, .total = 2, .chunks = 3};
+    cr_assert_eq(baton__plan_init(&plan, total, chunk_size), expected);
+    cr_assert_eq(plan.chunk_size, 1);
+    cr_assert_eq(plan.total, 2);
+    cr_assert_eq(plan.chunks, 3);
 }
 
 Test(plan, every_other_chunk_size_is_refused)
@@ -138,57 +66,27 @@ Test(plan, every_other_chunk_size_is_refused)
                                      2 * BATON__CHUNK_MAX,
                                      UINT64_C(1) << 63,
                                      UINT64_MAX};
-    describe(CHUNK);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        expect_refused(sizes[i], BATON_ERR_INVALID_ARGUMENT);
+        expect_refused(CHUNK, sizes[i], BATON_ERR_INVALID_ARGUMENT);
     }
 }
 
 Test(plan, more_chunks_than_the_limit_are_too_large)
 {
-    describe((size_t)BATON__CHUNKS_MAX * CHUNK);
-    expect_plan(CHUNK, BATON__CHUNKS_MAX);
-    describe((size_t)BATON__CHUNKS_MAX * CHUNK + 1);
-    expect_refused(CHUNK, BATON_ERR_TOO_LARGE);
-    release_all();
-    describe((size_t)(BATON__CHUNKS_MAX - 1) * CHUNK);
-    describe(1);
-    describe(1);
-    expect_refused(CHUNK, BATON_ERR_TOO_LARGE);
+    expect_plan(BATON__CHUNKS_MAX * CHUNK, CHUNK, BATON__CHUNKS_MAX);
+    expect_refused(BATON__CHUNKS_MAX * CHUNK + 1, CHUNK, BATON_ERR_TOO_LARGE);
+    expect_refused(UINT64_MAX, CHUNK, BATON_ERR_TOO_LARGE);
 }
 
-/* 2^12 times 2^52 - 2 chunks and a few more are 2^64 + 1: a sum that wraps round is no small one.
- */
-Test(plan, a_sum_that_would_overflow_is_too_large)
-{
-    enum { HUGE = 4096, SINGLE = 2 * HUGE + 1 };
-    for (size_t i = 0; i < HUGE + SINGLE; i++) {
-        void *address = (void *)CHUNK; /* NOLINT(performance-no-int-to-ptr) */
-        cr_assert_eq(baton_descriptor_from_pointer(address, i < HUGE ? SIZE_MAX - 2 * CHUNK : 1,
-                                                   BATON_DEVICE_HOST, NULL, NULL,
-                                                   &descriptors[made++]),
-                     BATON_OK);
-    }
-    expect_refused(CHUNK, BATON_ERR_TOO_LARGE);
-}
-
-Test(plan, without_memory_it_fails_and_touches_nothing)
+Test(plan, without_memory_a_bitmap_fails_and_touches_nothing)
 {
     struct rlimit before;
-    for (size_t i = 0; i < 4096; i++) {
-        describe(1);
-    }
     if (!no_memory_begin(4096 * sizeof(uint32_t), &before)) {
         cr_skip_test("memory cannot be made to fail here");
     }
-    baton__plan plan = untouched;
     baton__bits bits = {.size = 1};
-    baton_status status = baton__plan_init(&plan, descriptors, 4096, CHUNK);
     baton_status of_bits = baton__bits_init(&bits, 4096 * sizeof(uint32_t) * 8);
     no_memory_end(&before);
-    cr_assert_eq(status, BATON_ERR_OUT_OF_MEMORY);
-    cr_assert_eq(plan.count, untouched.count);
-    cr_assert_null(plan.first_chunk);
     cr_assert_eq(of_bits, BATON_ERR_OUT_OF_MEMORY);
     cr_assert_eq(bits.size, 1);
 }

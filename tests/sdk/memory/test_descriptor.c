@@ -312,3 +312,72 @@ Test(descriptor, without_memory_nothing_is_made_and_nothing_released)
     cr_assert_eq(descriptor, untouched);
     cr_assert_eq(note.times, 0);
 }
+
+Test(descriptor, strided_memory_has_the_size_of_its_segments)
+{
+    released note = {0};
+    baton_descriptor *descriptor = NULL;
+    cr_assert_eq(baton_descriptor_create_strided(memory, 100, 300, 7, BATON_DEVICE_HOST, note_release, &note, &descriptor), BATON_OK);
+    size_t segment = 0;
+    size_t stride = 0;
+    cr_assert_eq(baton_descriptor_segments(descriptor, &segment, &stride), 7);
+    cr_assert_eq(segment, 100);
+    cr_assert_eq(stride, 300);
+    cr_assert_eq(baton_descriptor_segments(descriptor, NULL, NULL), 7);
+    cr_assert_eq(baton_descriptor_size(descriptor), 700);
+    cr_assert_eq(baton_descriptor_pointer(descriptor), memory);
+    baton_descriptor_release(descriptor);
+    cr_assert_eq(note.size_bytes, 6 * 300 + 100, "what lies between them is of the memory too");
+}
+
+Test(descriptor, segments_without_a_gap_are_one_piece)
+{
+    static const size_t cases[][3] = {{100, 100, 7}, {700, 700, 1}, {700, 5000, 1}};
+    for (size_t i = 0; i < 3; i++) {
+        baton_descriptor *descriptor = NULL;
+        cr_assert_eq(baton_descriptor_create_strided(memory, cases[i][0], cases[i][1], cases[i][2], BATON_DEVICE_HOST, NULL, NULL,
+                                                     &descriptor),
+                     BATON_OK);
+        size_t segment = 0;
+        cr_assert_eq(baton_descriptor_segments(descriptor, &segment, NULL), 1);
+        cr_assert_eq(segment, 700);
+        cr_assert_eq(baton_descriptor_size(descriptor), 700);
+        baton_descriptor_release(descriptor);
+    }
+}
+
+Test(descriptor, strides_that_cannot_be_are_refused)
+{
+    const size_t top = UINTPTR_MAX - (uintptr_t)memory;
+    const struct {
+        void *pointer;
+        size_t segment;
+        size_t stride;
+        size_t segments;
+        baton_device device;
+        baton_status expected;
+    } cases[] = {
+        {NULL, 1, 2, 3, BATON_DEVICE_HOST, BATON_ERR_INVALID_ARGUMENT},
+        {memory, 0, 2, 3, BATON_DEVICE_HOST, BATON_ERR_INVALID_ARGUMENT},
+        {memory, 0, 0, 1, BATON_DEVICE_HOST, BATON_ERR_INVALID_ARGUMENT},
+        {memory, 4, 8, 0, BATON_DEVICE_HOST, BATON_ERR_INVALID_ARGUMENT},
+        {memory, 4, 3, 2, BATON_DEVICE_HOST, BATON_ERR_INVALID_ARGUMENT},
+        {memory, 4, 0, 2, BATON_DEVICE_HOST, BATON_ERR_INVALID_ARGUMENT},
+        {memory, 4, 8, SIZE_MAX, BATON_DEVICE_HOST, BATON_ERR_INVALID_ARGUMENT},
+        {memory, 4, SIZE_MAX, 2, BATON_DEVICE_HOST, BATON_ERR_INVALID_ARGUMENT},
+        {memory, 4, SIZE_MAX / 2 + 1, 3, BATON_DEVICE_HOST, BATON_ERR_INVALID_ARGUMENT},
+        {memory, 4, top - 3, 2, BATON_DEVICE_HOST, BATON_ERR_INVALID_ARGUMENT},
+        {memory, 4, 8, 2, cuda, BATON_ERR_NOT_BUILT_IN},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        baton_descriptor *descriptor = untouched;
+        cr_assert_eq(baton_descriptor_create_strided(cases[i].pointer, cases[i].segment, cases[i].stride, cases[i].segments,
+                                                     cases[i].device, NULL, NULL, &descriptor),
+                     cases[i].expected, "case %zu", i);
+        cr_assert_eq(descriptor, untouched);
+    }
+    cr_assert_eq(baton_descriptor_create_strided(memory, 4, 8, 2, BATON_DEVICE_HOST, NULL, NULL, NULL), BATON_ERR_INVALID_ARGUMENT);
+    baton_descriptor *descriptor = NULL;
+    cr_assert_eq(baton_descriptor_create_strided(memory, 4, top - 4, 2, BATON_DEVICE_HOST, NULL, NULL, &descriptor), BATON_OK);
+    baton_descriptor_release(descriptor);
+}

@@ -148,9 +148,60 @@ Test(descriptor_dlpack, a_dimension_of_one_entry_may_have_any_stride)
     }
 }
 
-Test(descriptor_dlpack, strided_tensors_are_refused)
+/* What is taken: contiguous rows at one distance, whichever dimension the gap is in. */
+Test(descriptor_dlpack, rows_at_one_stride_are_taken)
 {
-    static const int64_t strides[][3] = {{12, 4, 2}, {1, 2, 6},  {24, 4, 1},  {12, 5, 1},
+    static const struct {
+        int64_t strides[3];
+        size_t segment;
+        size_t stride;
+        size_t segments;
+    } cases[] = {{{24, 4, 1}, 48, 96, 2},
+                 {{18, 6, 1}, 16, 24, 6},
+                 {{24, 8, 2}, 4, 8, 24},
+                 {{INT64_MAX / 64, 4, 1}, 48, INT64_MAX / 64 * 4, 2}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        fixture it;
+        set_up(&it);
+        memcpy(it.strides, cases[i].strides, sizeof(it.strides[0]) * 3);
+        baton_descriptor *descriptor = NULL;
+        cr_assert_eq(baton_descriptor_from_dlpack(&it.managed, &descriptor), BATON_OK, "case %zu: %s", i, baton_error_text());
+        size_t segment;
+        size_t stride;
+        cr_assert_eq(baton_descriptor_segments(descriptor, &segment, &stride), cases[i].segments);
+        cr_assert_eq(segment, cases[i].segment);
+        cr_assert_eq(stride, cases[i].stride);
+        cr_assert_eq(baton_descriptor_size(descriptor), 96);
+        cr_assert_eq(baton_descriptor_tensor(descriptor)->shape[2], 4);
+        baton_descriptor_release(descriptor);
+        cr_assert_eq(deletions, 1);
+    }
+}
+
+Test(descriptor_dlpack, rows_beyond_the_address_space_or_of_half_bytes_are_refused)
+{
+    fixture it;
+    set_up(&it);
+    it.strides[0] = INT64_MAX;
+    check_refused(&it, BATON_ERR_INVALID_ARGUMENT);
+    set_up(&it);
+    it.strides[0] = INT64_MAX / 4;
+    it.strides[1] = INT64_MAX / 8;
+    check_refused(&it, BATON_ERR_INVALID_ARGUMENT);
+    set_up(&it);
+    it.managed.dl_tensor.dtype = (DLDataType){.code = kDLUInt, .bits = 4, .lanes = 1};
+    it.strides[0] = 13;
+    check_refused(&it, BATON_ERR_INVALID_ARGUMENT);
+    it.strides[0] = 4;
+    it.strides[1] = 1;
+    it.shape[2] = 1;
+    it.shape[1] = 3;
+    check_refused(&it, BATON_ERR_INVALID_ARGUMENT);
+}
+
+Test(descriptor_dlpack, other_strides_are_refused)
+{
+    static const int64_t strides[][3] = {{12, 4, 2}, {1, 2, 6},  {6, 4, 1},   {12, 5, 1},
                                          {0, 4, 1},  {12, 0, 1}, {-12, 4, 1}, {12, 4, -1}};
     for (size_t i = 0; i < sizeof(strides) / sizeof(strides[0]); i++) {
         fixture it;
