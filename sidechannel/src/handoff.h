@@ -69,6 +69,10 @@ struct baton_handoff {
     bool given_up;   /* cancelled by the application: no answer follows */
     bool answer_due; /* released before the data was there: nacked when it is */
     bool has_place;  /* of the service's concurrency */
+    bool views;               /* accepted as a view */
+    baton_operation *view;    /* the application can read it */
+    bool view_is_ours;        /* it is over: who lets go destroys it */
+    bool view_is_over;        /* nothing is read any more */
     baton_descriptor **locals;
     size_t count;
     baton_handoff_moved_fn on_moved;
@@ -137,6 +141,21 @@ bool baton__handoff_ends_place(baton_handoff *handoff);
 /* Waits for `ended` or `moved_or_over`. Errors: ERR_WRONG_THREAD, ERR_TIMED_OUT. */
 baton_status baton__handoff_await(baton_handoff *handoff, baton__event *event, uint32_t timeout_ms);
 void baton__handoff_describe(const baton_handoff *handoff, char *text, size_t size);
+
+/* With the error text of how it ended. */
+baton_status baton__handoff_verdict(baton_handoff *handoff);
+
+/* handoff_view.c */
+/* Owner: its bytes can be read. */
+void baton__handoff_begin_view(baton_handoff *handoff, baton_operation *operation);
+/* Owner, when its operation is over: true if the application still reads, and the handle of the operation is its. */
+bool baton__handoff_keeps_view(baton_handoff *handoff);
+/* Any thread: it was accepted as a view, and that has not been released. */
+bool baton__handoff_is_read(const baton_handoff *handoff);
+/* Any thread, with record.lock held: releases what the application has, if it has something; or an answer does that. Returns an
+ * operation to destroy after unlocking, or NULL. */
+baton_operation *baton__handoff_drop_view(baton_handoff *handoff);
+baton_operation *baton__handoff_forget_view(baton_handoff *handoff);
 
 /* handoff_accept.c; any thread */
 /* Allocates locals for a readable. Errors: ERR_OUT_OF_MEMORY, ERR_NOT_BUILT_IN. */

@@ -157,7 +157,7 @@ baton_status baton_handoff_accept(baton_handoff *handoff, baton_descriptor *cons
     return BATON_OK;
 }
 
-static baton_status verdict(baton_handoff *handoff)
+baton_status baton__handoff_verdict(baton_handoff *handoff)
 {
     char what[192];
     baton__handoff_describe(handoff, what, sizeof(what));
@@ -184,7 +184,7 @@ baton_status baton_handoff_transfer(baton_handoff *handoff, baton_descriptor *co
     if (status != BATON_OK || !baton__record_is_over(&handoff->record)) {
         return status;
     }
-    return verdict(handoff);
+    return baton__handoff_verdict(handoff);
 }
 
 static baton_status check_short(const baton_handoff *handoff, baton_operation_kind kind)
@@ -243,7 +243,7 @@ baton_status baton_handoff_local(const baton_handoff *handoff, size_t index,
     }
     (void)pthread_mutex_unlock(lock);
     if (local == NULL) {
-        return baton__fail(BATON_ERR_WRONG_STATE, "handoff: it was not accepted");
+        return baton__fail(BATON_ERR_WRONG_STATE, "handoff: it was not accepted, or as a view");
     }
     *descriptor_out = local;
     return BATON_OK;
@@ -261,7 +261,7 @@ baton_status baton_handoff_wait(baton_handoff *handoff, uint32_t timeout_ms,
     if (status == BATON_OK && outcome_out != NULL) {
         status = baton__record_read(&handoff->record, outcome_out);
     }
-    return status == BATON_OK ? verdict(handoff) : status;
+    return status == BATON_OK ? baton__handoff_verdict(handoff) : status;
 }
 
 baton_status baton_handoff_get_outcome(const baton_handoff *handoff, baton_outcome *outcome_out)

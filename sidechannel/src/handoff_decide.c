@@ -72,8 +72,10 @@ static void release_place(baton_handoff *handoff)
 {
     lock(handoff);
     handoff->released = true;
+    baton_operation *viewed = baton__handoff_drop_view(handoff);
     bool ends_place = baton__handoff_ends_place(handoff);
     unlock(handoff);
+    baton_operation_destroy(viewed);
     if (ends_place) {
         baton__service_free_place(handoff->service);
     }
@@ -166,11 +168,14 @@ static baton_status answer_with(baton_handoff *handoff, baton__answer answer, ch
     bool is_due = handoff->decision == BATON__DECISION_ACCEPT && handoff->moved &&
                   handoff->answer == BATON__ANSWER_NONE && !handoff->given_up &&
                   !handoff->record.is_over;
+    baton_operation *viewed = NULL;
     if (is_due) {
         handoff->answer = answer;
         handoff->result = result;
+        viewed = baton__handoff_forget_view(handoff);
     }
     unlock(handoff);
+    baton_operation_destroy(viewed);
     if (!is_due) {
         free(result);
         return baton__fail(BATON_ERR_WRONG_STATE, "handoff: its data is not there, it was "

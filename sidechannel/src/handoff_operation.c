@@ -49,15 +49,23 @@ static void ask_application(baton_handoff *handoff)
     }
 }
 
-static void on_moved(baton_handoff *handoff)
+static void on_moved(baton_handoff *handoff, baton_operation *operation)
 {
     baton__handoff_enter(handoff, BATON__HANDOFF_MOVED);
+    if (handoff->views) {
+        baton__handoff_begin_view(handoff, operation);
+    }
     (void)pthread_mutex_lock(&handoff->record.lock);
     handoff->moved = true;
     bool ends_place = baton__handoff_ends_place(handoff);
     (void)pthread_mutex_unlock(&handoff->record.lock);
     if (ends_place) {
         baton__service_free_place(handoff->service);
+    }
+    if (handoff->message.acknowledge != BATON_ACKNOWLEDGE_APPLICATION && handoff->views) {
+        baton__handoff_tell_moved(handoff, BATON_OK); /* and it is reported when the view is released */
+        baton__event_set(&handoff->moved_or_over);
+        return;
     }
     if (handoff->message.acknowledge != BATON_ACKNOWLEDGE_APPLICATION) {
         baton__handoff_report(handoff, handoff->silent);
@@ -81,7 +89,7 @@ static void on_event(baton_operation *operation, baton_operation_event event, vo
         on_granted(handoff, operation);
         break;
     case BATON_EVENT_MOVED:
-        on_moved(handoff);
+        on_moved(handoff, operation);
         break;
     case BATON_EVENT_SILENT:
         handoff->silent = true;
@@ -101,6 +109,9 @@ static baton_status begin(baton_handoff *handoff)
     options.on_complete = baton__handoff_over;
     options.context = handoff;
     baton_connector *connector = handoff->session->connector;
+    if (handoff->views) {
+        return baton_connector_begin_view(connector, handoff->message.metadata, &options, &handoff->operation);
+    }
     return baton_handoff_kind(handoff) == BATON_OPERATION_READ
                ? baton_connector_begin_read(connector, handoff->message.metadata, handoff->locals,
                                             handoff->count, &options, &handoff->operation)

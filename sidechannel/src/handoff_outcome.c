@@ -187,11 +187,14 @@ void baton__handoff_over(baton_operation *operation, void *context)
     }
     baton__record_rest(&handoff->record);
     handoff->operation = NULL;
+    bool is_kept = baton__handoff_keeps_view(handoff);
     if (!handoff->abandoned) {
         tell_origin(handoff, &report);
         conclude(handoff, &report);
     }
-    baton_operation_destroy(operation);
+    if (!is_kept) {
+        baton_operation_destroy(operation);
+    }
     baton__handoff_release(handoff); /* the operation's */
 }
 
@@ -220,7 +223,7 @@ static void shut_down(baton_handoff *handoff, bool force)
 {
     bool is_application = handoff->message.acknowledge == BATON_ACKNOWLEDGE_APPLICATION;
     bool is_answered = handoff->state == BATON__HANDOFF_ANSWERED ||
-                       (handoff->state == BATON__HANDOFF_MOVED && !is_application);
+                       (handoff->state == BATON__HANDOFF_MOVED && !is_application && !baton__handoff_is_read(handoff));
     if (handoff->state == BATON__HANDOFF_WAITING) {
         end_waiting(handoff);
     } else if (is_answered && force) {

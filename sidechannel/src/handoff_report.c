@@ -35,13 +35,13 @@ void baton__handoff_refuse(baton__session *session, const baton__message *offer,
     baton__session_send(session, BATON__SUBJECT_DONE, offer->origin, &message, false);
 }
 
-/* True once the acknowledgement may be sent: the bytes are there, or the application has answered.
- */
+/* True once the acknowledgement may be sent: the bytes are there and no view of them is read any more, or the application has
+ * answered. */
 static bool is_due(const baton_handoff *handoff)
 {
     return handoff->message.acknowledge == BATON_ACKNOWLEDGE_APPLICATION
                ? handoff->given != BATON__ANSWER_NONE
-               : handoff->moved;
+               : handoff->moved && !baton__handoff_is_read(handoff);
 }
 
 static void send_record(baton_handoff *handoff)

@@ -103,6 +103,19 @@ bool baton__session_post(baton__session *session, baton_task *task)
     return posted;
 }
 
+baton_status baton__session_check_view(baton__session *session, const baton_metadata *metadata)
+{
+    baton_status status = baton__session_check(session);
+    if (status != BATON_OK) {
+        return status;
+    }
+    (void)pthread_mutex_lock(&session->gate);
+    status = session->open ? baton_connector_check_view(session->connector, metadata)
+                           : baton__fail(BATON_ERR_SHUT_DOWN, "worker %s is gone", session->name);
+    (void)pthread_mutex_unlock(&session->gate);
+    return status;
+}
+
 /* True if progress was driven, or there was a reason not to wait long. */
 static bool drive(baton__session *session, uint32_t slice_ms)
 {

@@ -105,6 +105,8 @@ void baton__session_pass_time(baton__session *session, uint32_t slice_ms);
 bool baton__session_is_foreign(const baton__session *session);
 /* ERR_WRONG_PROCESS in a child of fork(), where nobody would ever wake who waits. */
 baton_status baton__session_check(const baton__session *session);
+/* As baton_connector_check_view. Any thread. Errors: also ERR_SHUT_DOWN, ERR_WRONG_PROCESS. */
+baton_status baton__session_check_view(baton__session *session, const baton_metadata *metadata);
 /* True on the owner thread, also in a callback that runs while the connector is being destroyed. */
 bool baton__session_is_owner(const baton__session *session);
 /* Around a callback of the application on the owner thread; leave gets what enter returned. */

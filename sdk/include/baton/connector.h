@@ -121,6 +121,11 @@ BATON_API BATON_CHECKED baton_status baton_connector_begin_view(
     baton_connector *connector, const baton_metadata *metadata, const baton_operation_options *options,
     baton_operation **operation_out);
 
+/** Whether baton_connector_begin_view would begin one, as far as the metadata tells. Errors: as there; the text says why not.
+ *  Threads: any. Blocking: no. */
+BATON_API BATON_CHECKED baton_status baton_connector_check_view(const baton_connector *connector,
+                                                                const baton_metadata *metadata);
+
 /**
  * Where the application drives progress: a descriptor for poll that is readable when
  * baton_connector_progress has something to do. Errors: ERR_WRONG_STATE where baton has a thread.

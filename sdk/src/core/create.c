@@ -291,18 +291,11 @@ baton_status baton_connector_begin_write(baton_connector *connector, const baton
 baton_status baton_connector_begin_view(baton_connector *connector, const baton_metadata *metadata,
                                         const baton_operation_options *options, baton_operation **operation_out)
 {
-    if (metadata == NULL) {
-        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "operation: no metadata");
-    }
     baton_status status = begin_creation(connector, operation_out);
     if (status != BATON_OK) {
         return status;
     }
-    if (baton_metadata_get_kind(metadata) != BATON_METADATA_READABLE) {
-        status = baton__fail(BATON_ERR_KIND_MISMATCH, "the metadata is of a writable operation: there is nothing to view");
-    } else {
-        status = baton__view_check(connector, metadata);
-    }
+    status = baton_connector_check_view(connector, metadata);
     if (status == BATON_OK) {
         status = start_active(connector, BATON_OPERATION_READ, metadata, NULL, options, operation_out);
     }

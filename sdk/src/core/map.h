@@ -106,8 +106,7 @@ void baton__map_tell(baton__peer *peer);
 void baton__map_forget(baton__peer *peer);
 
 /* map_view.c */
-/* The part of begin_view. Errors: ERR_NOT_SUPPORTED (the text says why), ERR_OUT_OF_MEMORY. */
-baton_status baton__view_check(const baton_connector *connector, const baton_metadata *metadata);
+/* Errors: ERR_OUT_OF_MEMORY. */
 baton_status baton__view_create(baton_operation *op);
 void baton__view_fini(baton_operation *op);
 /* The application has the pointer. False for what is no view. */

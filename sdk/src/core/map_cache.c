@@ -5,12 +5,16 @@
 #include "base/error.h"
 #include "transport/segment.h"
 #include <stdlib.h>
+#include <string.h>
 
 struct baton__mapped {
     baton_uuid pool;
     UT_hash_handle hh;
     baton__mapping *mapping;
+    uint64_t base; /* what its owner said of it, the first time */
     uint64_t size;
+    size_t key_size;
+    uint8_t key[BATON__SEGMENT_KEY_MAX];
     uint32_t uses;
     bool orphaned; /* its connector is gone; the last view undoes it */
     uint64_t idle_ns; /* since when nobody uses it */
@@ -24,23 +28,47 @@ static void undo(baton_connector *connector, baton__mapped *mapped)
     free(mapped);
 }
 
+static baton_status map_anew(const baton_uuid *pool, const void *key, size_t key_size, uint64_t base, uint64_t size,
+                             baton__mapped **mapped_out)
+{
+    baton__mapped *mapped = calloc(1, sizeof(*mapped));
+    if (mapped == NULL) {
+        return baton__fail_memory("a mapping");
+    }
+    baton_status status = baton__mapping_create(key, key_size, base, size, &mapped->mapping);
+    if (status != BATON_OK) {
+        free(mapped);
+        return status;
+    }
+    mapped->pool = *pool;
+    mapped->base = base;
+    mapped->size = size;
+    mapped->key_size = key_size;
+    memcpy(mapped->key, key, key_size);
+    *mapped_out = mapped;
+    return BATON_OK;
+}
+
+/* Whoever knows the name of another one's pool gets no other memory for it. */
+static bool is_same(const baton__mapped *mapped, const void *key, size_t key_size, uint64_t base, uint64_t size)
+{
+    return mapped->base == base && mapped->size == size && mapped->key_size == key_size &&
+           memcmp(mapped->key, key, key_size) == 0;
+}
+
 baton_status baton__mapped_get(baton_connector *connector, const baton_uuid *pool, const void *key, size_t key_size,
                                uint64_t base, uint64_t size, baton__mapped **mapped_out)
 {
     baton__mapped *mapped;
     HASH_FIND(hh, connector->mapped, pool, sizeof(*pool), mapped);
+    if (mapped != NULL && !is_same(mapped, key, key_size, base, size)) {
+        return baton__fail(BATON_ERR_MALFORMED, "the keys of a pool are not those that came before");
+    }
     if (mapped == NULL) {
-        mapped = calloc(1, sizeof(*mapped));
-        if (mapped == NULL) {
-            return baton__fail_memory("a mapping");
-        }
-        baton_status status = baton__mapping_create(key, key_size, base, &mapped->mapping);
+        baton_status status = map_anew(pool, key, key_size, base, size, &mapped);
         if (status != BATON_OK) {
-            free(mapped);
             return status;
         }
-        mapped->pool = *pool;
-        mapped->size = size;
         HASH_ADD(hh, connector->mapped, pool, sizeof(*pool), mapped);
         if (mapped->hh.tbl == NULL) {
             baton__mapping_destroy(mapped->mapping);

@@ -16,8 +16,14 @@ static uint32_t state_of(const baton__view *view)
     return __atomic_load_n(&view->state, __ATOMIC_ACQUIRE);
 }
 
-baton_status baton__view_check(const baton_connector *connector, const baton_metadata *metadata)
+baton_status baton_connector_check_view(const baton_connector *connector, const baton_metadata *metadata)
 {
+    if (connector == NULL || metadata == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "view: no metadata, or no connector");
+    }
+    if (baton_metadata_get_kind(metadata) != BATON_METADATA_READABLE) {
+        return baton__fail(BATON_ERR_KIND_MISMATCH, "no view: the metadata is of a writable operation");
+    }
     const char *why = baton__map_objection(connector, metadata);
     return why == NULL ? BATON_OK : baton__fail(BATON_ERR_NOT_SUPPORTED, "no view: %s", why);
 }

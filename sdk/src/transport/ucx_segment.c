@@ -8,9 +8,12 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/mapped_range.h"
 #include "transport/ucx.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <uct/api/uct.h>
@@ -166,7 +169,47 @@ void baton__segment_destroy(baton__segment *base)
     free(s);
 }
 
-baton_status baton__mapping_create(const void *key, size_t key_size, uint64_t base, baton__mapping **mapping_out)
+/* Nothing of what a peer says about its memory is believed: it has to be a mapping that was not there before, from its first byte on, and
+ * large enough. Then nothing of ours writes to it by mistake. */
+static baton_status check_mapping(const baton__mapped_ranges *before, const uint8_t *pointer, uint64_t size)
+{
+    size_t there = baton__mapped_range_new(before, pointer);
+    if (size == 0 || size > there || size % sizeof(uint64_t) != 0 || !baton__mapped_end_is_readable(pointer + size)) {
+        return baton__fail(BATON_ERR_MALFORMED, "shared memory of a peer: it says %llu bytes, and %zu are there",
+                           (unsigned long long)size, there);
+    }
+    if (mprotect((void *)(uintptr_t)pointer, there, PROT_READ) != 0) {
+        return baton__fail_errno(errno, "shared memory of a peer cannot be made read-only");
+    }
+    return BATON_OK;
+}
+
+static baton_status attach(mapping *m, const void *key, uint64_t base, uint64_t size)
+{
+    baton__mapped_ranges before;
+    if (!baton__mapped_ranges_init(&before)) {
+        return baton__fail_memory("a look at what is mapped");
+    }
+    ucs_status_t status = m->component == NULL ? UCS_ERR_UNSUPPORTED : uct_rkey_unpack(m->component, key, &m->key);
+    if (status != UCS_OK) {
+        baton__mapped_ranges_fini(&before);
+        return baton__fail(BATON_ERR_UNREACHABLE, "shared memory of a peer cannot be mapped: %s", ucs_status_string(status));
+    }
+    void *pointer = NULL;
+    status = uct_rkey_ptr(m->component, &m->key, base, &pointer);
+    baton_status result = status == UCS_OK ? check_mapping(&before, pointer, size)
+                                           : baton__fail(BATON_ERR_UNREACHABLE, "shared memory of a peer has no address here: %s",
+                                                         ucs_status_string(status));
+    baton__mapped_ranges_fini(&before);
+    if (result != BATON_OK) {
+        (void)uct_rkey_release(m->component, &m->key);
+        return result;
+    }
+    m->base.pointer = pointer;
+    return BATON_OK;
+}
+
+baton_status baton__mapping_create(const void *key, size_t key_size, uint64_t base, uint64_t size, baton__mapping **mapping_out)
 {
     const uint8_t *bytes = key;
     if (key_size < 2 || key_size > BATON__SEGMENT_KEY_MAX || bytes[0] >= KINDS) {
@@ -181,20 +224,11 @@ baton_status baton__mapping_create(const void *key, size_t key_size, uint64_t ba
         return baton__fail_memory("a mapping");
     }
     m->component = find_component(kinds[bytes[0]]);
-    ucs_status_t status = m->component == NULL ? UCS_ERR_UNSUPPORTED
-                                               : uct_rkey_unpack(m->component, copy, &m->key);
-    if (status != UCS_OK) {
+    baton_status status = attach(m, copy, base, size);
+    if (status != BATON_OK) {
         free(m);
-        return baton__fail(BATON_ERR_UNREACHABLE, "shared memory of a peer cannot be mapped: %s", ucs_status_string(status));
+        return status;
     }
-    void *pointer = NULL;
-    status = uct_rkey_ptr(m->component, &m->key, base, &pointer);
-    if (status != UCS_OK) {
-        (void)uct_rkey_release(m->component, &m->key);
-        free(m);
-        return baton__fail(BATON_ERR_UNREACHABLE, "shared memory of a peer has no address here: %s", ucs_status_string(status));
-    }
-    m->base.pointer = pointer;
     *mapping_out = &m->base;
     return BATON_OK;
 }

@@ -20,8 +20,8 @@ typedef struct baton_service baton_service;
  * application drives progress, the thread inside baton_worker_progress: there only calls that do not block.
  */
 typedef void (*baton_handoff_fn)(baton_handoff *handoff, void *context);
-/** Runs exactly once for an accept that returned OK, when the hand-off is over or, in application mode, when the
- *  data is there and an acknowledgement is due. Threads: the owner thread: must not block. */
+/** Runs exactly once for an accept that returned OK, when the hand-off is over or, in application mode and for a view, when the
+ *  data is there and an acknowledgement, or the release, is due. Threads: the owner thread: must not block. */
 typedef void (*baton_handoff_moved_fn)(baton_handoff *handoff, baton_status status, void *context);
 
 typedef struct baton_serve_options {
@@ -113,6 +113,28 @@ BATON_API BATON_CHECKED baton_status baton_handoff_send(baton_handoff *handoff, 
  *  Errors: ERR_INVALID_ARGUMENT, ERR_WRONG_STATE before acceptance. */
 BATON_API BATON_CHECKED baton_status baton_handoff_local(const baton_handoff *handoff, size_t index,
                                                          baton_descriptor **descriptor_out);
+
+/**
+ * Accepts a readable as a view: a pointer into the origin's memory, and no copy. Where baton_connector_check_view says that it can be
+ * had: the origin's pool, its group, one host. Otherwise nothing is decided, and baton_handoff_accept can still copy it.
+ * The hand-off is over when the view is released: in application mode ack and nack do that too, and at the return of a
+ * callback, or at baton_handoff_destroy, it is released in any case. If it ends before (deadline, cancel, a lost origin), the
+ * pointers stay valid all the same until the release; baton/operation.h, "Views".
+ * on_moved: when it can be read; NULL if not wanted. Errors: ERR_WRONG_STATE (accepted, prefetched or rejected before, over), ERR_NOT_SUPPORTED
+ * (the text says why), ERR_KIND_MISMATCH for a writable, ERR_SHUT_DOWN. Threads: any. Blocking: no.
+ */
+BATON_API BATON_CHECKED baton_status baton_handoff_accept_view(baton_handoff *handoff,
+                                                               baton_handoff_moved_fn on_moved, void *context);
+/** accept_view, and wait until it can be read. Errors: also the reason of the failure, ERR_WRONG_THREAD. Threads: any but the owner.
+ *  Blocking: until the deadline at most. */
+BATON_API BATON_CHECKED baton_status baton_handoff_transfer_view(baton_handoff *handoff);
+/** The origin's index-th descriptor, in place, to be read only. Ownership: borrowed until the release. Errors: ERR_INVALID_ARGUMENT,
+ *  ERR_WRONG_STATE (no view, not there yet, released). Threads: any. Blocking: no. */
+BATON_API BATON_CHECKED baton_status baton_handoff_view(const baton_handoff *handoff, size_t index,
+                                                        const void **pointer_out, size_t *size_out);
+/** Nobody here reads it any more: the pointers are void from the call on. Also after the end of the hand-off.
+ *  Errors: ERR_WRONG_STATE (no view, not there yet, released before). Threads: any. Blocking: no. */
+BATON_API BATON_CHECKED baton_status baton_handoff_release_view(baton_handoff *handoff);
 
 /**
  * Application mode, data moved: processed. result_json: copied, NULL for none.

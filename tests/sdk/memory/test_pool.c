@@ -3,9 +3,11 @@
 
 #include <baton/sdk.h>
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MIB = 1024 * 1024, THREADS = 4, ROUNDS = 2000 };
 
@@ -146,18 +148,49 @@ Test(pool, the_key_leads_to_the_same_memory)
     here[7] = 0xa5;
     baton__mapping *mapping = NULL;
     cr_assert_eq(baton__mapping_create(share->segment->key, share->segment->key_size,
-                                       (uint64_t)(uintptr_t)share->segment->pointer, &mapping),
+                                       (uint64_t)(uintptr_t)share->segment->pointer, share->segment->size, &mapping),
                  BATON_OK, "%s", baton_error_text());
     const uint8_t *there = mapping->pointer + (here - (uint8_t *)share->segment->pointer);
     cr_assert_neq(there, here);
     cr_assert_eq(there[7], 0xa5);
     here[8] = 0x5a;
     cr_assert_eq(there[8], 0x5a);
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(write(ends[1], "x", 1), 1);
+    cr_assert_eq(read(ends[0], (void *)(uintptr_t)(there + 8), 1), -1, "it is read only here");
+    cr_assert_eq(errno, EFAULT);
+    cr_assert_eq(there[8], 0x5a);
     baton__mapping_destroy(mapping);
     uint8_t broken[BATON__SEGMENT_KEY_MAX + 1] = {9, 1, 2};
-    cr_assert_eq(baton__mapping_create(broken, 13, 0, &mapping), BATON_ERR_MALFORMED);
-    cr_assert_eq(baton__mapping_create(share->segment->key, 1, 0, &mapping), BATON_ERR_MALFORMED);
-    cr_assert_eq(baton__mapping_create(share->segment->key, sizeof(broken), 0, &mapping), BATON_ERR_MALFORMED);
+    mapping = NULL;
+    cr_assert_eq(baton__mapping_create(broken, 13, 0, 4096, &mapping), BATON_ERR_MALFORMED);
+    cr_assert_eq(baton__mapping_create(share->segment->key, 1, 0, 4096, &mapping), BATON_ERR_MALFORMED);
+    cr_assert_eq(baton__mapping_create(share->segment->key, sizeof(broken), 0, 4096, &mapping), BATON_ERR_MALFORMED);
+    cr_assert_null(mapping);
+    baton_descriptor_release(piece);
+    baton_pool_destroy(pool);
+}
+
+/* A peer that lies about its memory crashes nobody. */
+Test(pool, a_mapping_believes_no_size_and_no_address)
+{
+    static const int64_t bases[] = {4096, -4096, INT64_C(1) << 40, 1};
+    baton_pool *pool = make(MIB, 64, "secret");
+    baton_descriptor *piece = take(pool, 4096);
+    const baton__segment *segment = baton__pool_share(piece)->segment;
+    uint64_t base = (uint64_t)(uintptr_t)segment->pointer;
+    uint64_t sizes[] = {segment->size + 4096, segment->size + 1, UINT64_MAX, 0, UINT64_MAX - 7, UINT64_C(1) << 47};
+    baton__mapping *mapping = NULL;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        cr_assert_eq(baton__mapping_create(segment->key, segment->key_size, base, sizes[i], &mapping), BATON_ERR_MALFORMED, "%zu", i);
+    }
+    for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
+        cr_assert_eq(baton__mapping_create(segment->key, segment->key_size, base + (uint64_t)bases[i], 4096, &mapping),
+                     BATON_ERR_MALFORMED, "%zu", i);
+    }
+    cr_assert_null(mapping);
+    ((uint8_t *)segment->pointer)[0] = 1; /* ours is writable as before */
     baton_descriptor_release(piece);
     baton_pool_destroy(pool);
 }
