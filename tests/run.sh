@@ -2,7 +2,7 @@
 # The suite.
 #
 #   tests/run.sh          sets the machine up, builds, runs the tests; a few minutes
-#   tests/run.sh --all    also under the sanitizers, the fuzzers, valgrind, the model, clang and the containers
+#   tests/run.sh --all    also under the sanitizers, the fuzzers, valgrind, the model, the benchmarks, clang and the containers
 #
 # The last line is `N passed, N failed, N skipped`, in single test cases; the exit status is 0 only with 0 failed.
 #
@@ -270,6 +270,7 @@ if [[ $everything == yes ]]; then
     fi
     run_valgrind
     run_step model tests/model/run.sh --quick
+    run_step bench tests/bench/run.sh --quick
     run_step docker docker/test.sh
 fi
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # What the project needs from the machine. Debian 12, Debian 13 and Ubuntu 24.04.
 #
-#   tests/setup.sh [build|tests|all]     installs what is missing of that group; prints nothing when nothing is
+#   tests/setup.sh [build|tests|bench|all]   installs what is missing of that group; prints nothing when nothing is
 #   source tests/setup.sh                gives the functions: setup_group, setup_packages, setup_build
 #
-# build is what a user needs, tests adds what tests/run.sh needs, all adds what tests/run.sh --all needs.
+# build is what a user needs, tests adds what tests/run.sh needs, bench what tests/bench/run.sh needs, all adds what
+# tests/run.sh --all needs.
 # BATON_SKIP_SETUP=1 leaves the machine alone: for other distributions, where the packages were installed by hand.
 
 setup_packages_build=(
@@ -13,6 +14,7 @@ setup_packages_build=(
     nats-server
 )
 setup_packages_tests=(libcriterion-dev ninja-build g++ procps openssl)
+setup_packages_bench=(ninja-build ucx-utils gnuplot-nox python3 python3-venv)
 setup_packages_all=(clang libclang-rt-dev valgrind spin strace)
 
 # Packages that put a service up when systemd runs, and its units.
@@ -146,13 +148,17 @@ setup_packages() {
     fi
 }
 
-# setup_group build|tests|all
+# setup_group build|tests|bench|all
 setup_group() {
     case "$1" in
     build) setup_packages "${setup_packages_build[@]}" ;;
     tests) setup_packages "${setup_packages_build[@]}" "${setup_packages_tests[@]}" ;;
-    all) setup_packages "${setup_packages_build[@]}" "${setup_packages_tests[@]}" "${setup_packages_all[@]}" ;;
-    *) setup_die "no group '$1': build, tests or all" ;;
+    bench) setup_packages "${setup_packages_build[@]}" "${setup_packages_bench[@]}" ;;
+    all)
+        setup_packages "${setup_packages_build[@]}" "${setup_packages_tests[@]}" "${setup_packages_bench[@]}" \
+            "${setup_packages_all[@]}"
+        ;;
+    *) setup_die "no group '$1': build, tests, bench or all" ;;
     esac
 }
 

@@ -93,6 +93,9 @@ static baton_status make_batch(passive *self)
         return perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory for %" PRIu64 " operations", count);
     }
     self->count = count;
+    if (is_timed && first == 0) {
+        perf_transfer_spoil_target(self->options, self->options->is_write, self->buffers);
+    }
     baton_status status = BATON_OK;
     for (uint64_t i = 0; status == BATON_OK && i < count; i++) {
         status = make_one(self, i, perf_transfer_slot(self->options, first + i, is_timed));

@@ -48,7 +48,15 @@ uint64_t perf_transfer_slot(const perf_options *options, uint64_t index, bool is
     if (is_timed && index + 1 == options->count) {
         return options->depth + 1;
     }
-    return index % options->depth;
+    /* The warm-up goes through all of them, so that no measured transfer is the first to touch a page. */
+    return is_timed ? index % options->depth : index % perf_transfer_slots(options);
+}
+
+void perf_transfer_spoil_target(const perf_options *options, bool is_target, perf_buffers *buffers)
+{
+    if (options->warmup > 0 && is_target) {
+        perf_buffers_spoil(buffers);
+    }
 }
 
 baton_status perf_connector_create(const perf_options *options, baton_connector **connector_out)
@@ -315,6 +323,7 @@ baton_status perf_transfer_run(const perf_options *options, perf_channel *channe
         status = run_batches(&self, options->warmup, false);
     }
     if (status == BATON_OK) {
+        perf_transfer_spoil_target(options, !options->is_write, self.buffers);
         status = run_batches(&self, options->count, true);
     }
     if (status == BATON_OK) {

@@ -2,6 +2,7 @@
 #ifndef BATON_CLI_PERF_TRANSFER_H
 #define BATON_CLI_PERF_TRANSFER_H
 
+#include "perf_buffers.h"
 #include "perf_channel.h"
 #include "perf_options.h"
 #include "perf_statistics.h"
@@ -32,6 +33,8 @@ baton_status perf_transfer_serve(const perf_options *options, perf_channel *chan
  * checked when all is over. */
 uint64_t perf_transfer_slots(const perf_options *options);
 uint64_t perf_transfer_slot(const perf_options *options, uint64_t index, bool is_timed);
+/* After the warm-up, before the first that is timed: what is checked at the end must not be there yet. */
+void perf_transfer_spoil_target(const perf_options *options, bool is_target, perf_buffers *buffers);
 
 /* A connector as the options want it. */
 baton_status perf_connector_create(const perf_options *options, baton_connector **connector_out);

@@ -1,46 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Latency of a whole hand-off, offer to outcome at the origin, against a NATS request and reply between the same
- * two processes in the same run, in alternating rounds. Usage: bench_handoff URL [SIZE [COUNT [thread]]]
+ * Latency of a whole hand-off, offer to outcome at the origin, against a NATS request and reply
+ * between the same two processes, in alternating rounds of one run. It needs a nats-server at
+ * --nats.
  *
- * The hand-off: both sides drive progress themselves, or with "thread" baton's owner threads do. The baseline is the faster
- * way that nats.c has without a loop of one's own: SendAsap on both sides, synchronous subscriptions.
+ *   --progress application   both sides drive progress themselves: one thread a side does UCX and
+ * NATS
+ *   --progress thread        baton's owner threads do
+ *
+ * Two baselines, and the faster one counts:
+ *   ping      a request over baton's own event loop, by the same threads (baton_worker_ping, some
+ * 250 bytes of JSON) request   the faster way that nats.c has without a loop of one's own: SendAsap
+ * on both sides, synchronous subscriptions, 400 bytes there and back, which is about an offer
  */
+#include "measure.h"
+
 #include <baton/baton.h>
 #include <nats/nats.h>
+#include <poll.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { ROUNDS = 10, WARM_UP = 50 };
+enum { ROUNDS = 10, WAIT_MS = 10000, REQUEST_SIZE = 400 };
+
+typedef struct origin {
+    measure_options options;
+    int fd;
+    char suffix[32]; /* makes the subjects of this run its own */
+    char consumer[64];
+    char inbox_subject[64];
+    char echo_subject[64];
+    baton_worker *worker;
+    baton_descriptor *descriptor;
+    natsConnection *connection;
+    natsSubscription *inbox;
+    baton_outcome outcome;
+    baton_offer *last; /* keeps the strings of the outcome */
+} origin;
 
 static void check(baton_status status, const char *what)
 {
     if (status != BATON_OK) {
-        (void)fprintf(stderr, "bench_handoff: %s: %s\n", what, baton_error_text());
-        exit(2);
+        measure_fail("%s: %s", what, baton_error_text());
     }
 }
 
 static void check_nats(natsStatus status, const char *what)
 {
     if (status != NATS_OK) {
-        (void)fprintf(stderr, "bench_handoff: %s: %s\n", what, natsStatus_GetText(status));
-        exit(2);
+        measure_fail("%s: %s", what, natsStatus_GetText(status));
     }
-}
-
-static double now_us(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
 static natsConnection *connect_nats(const char *url)
@@ -55,36 +66,52 @@ static natsConnection *connect_nats(const char *url)
     return connection;
 }
 
-static baton_worker *open_worker(const char *url, const char *name, bool thread)
+static bool is_application(const measure_options *options)
+{
+    return strcmp(options->progress, "application") == 0;
+}
+
+static baton_worker *open_worker(const measure_options *options, const char *name)
 {
     baton_nats_options nats = BATON_NATS_OPTIONS_INIT;
     baton_connector_options connector = BATON_CONNECTOR_OPTIONS_INIT;
-    baton_worker_options options = BATON_WORKER_OPTIONS_INIT;
-    nats.url = url;
-    connector.progress = thread ? BATON_PROGRESS_THREAD : BATON_PROGRESS_APPLICATION;
-    options.name = name;
-    options.nats = &nats;
-    options.connector = &connector;
+    baton_worker_options settings = BATON_WORKER_OPTIONS_INIT;
     baton_worker *worker = NULL;
-    check(baton_worker_create(&options, &worker), "worker");
+    nats.url = options->nats;
+    connector.progress =
+        is_application(options) ? BATON_PROGRESS_APPLICATION : BATON_PROGRESS_THREAD;
+    settings.name = name;
+    settings.nats = &nats;
+    settings.connector = &connector;
+    settings.connect_wait_ms = WAIT_MS;
+    check(baton_worker_create(&settings, &worker), "worker");
     return worker;
 }
 
+/* The other side of the baseline: its own thread and connection, asleep while hand-offs run. */
 static void *answer(void *argument)
 {
-    natsConnection *connection = connect_nats(argument);
+    origin *self = argument;
     natsSubscription *subscription = NULL;
-    check_nats(natsConnection_SubscribeSync(&subscription, connection, "bench.echo"), "subscribe");
-    check_nats(natsConnection_Flush(connection), "flush");
-    (void)!write(STDOUT_FILENO, "r", 1);
-    for (natsMsg *message = NULL;;) {
-        if (natsSubscription_NextMsg(&message, subscription, 60000) != NATS_OK) {
-            return NULL;
+    self->connection = connect_nats(self->options.nats);
+    check_nats(natsConnection_SubscribeSync(&subscription, self->connection, self->echo_subject),
+               "subscribe");
+    check_nats(natsConnection_Flush(self->connection), "flush");
+    measure_write(self->fd, "r", 1);
+    natsMsg *message = NULL;
+    natsStatus status = NATS_OK;
+    while (status == NATS_OK || status == NATS_TIMEOUT) {
+        status = natsSubscription_NextMsg(&message, subscription, 1000);
+        if (status == NATS_OK) {
+            check_nats(natsConnection_Publish(self->connection, natsMsg_GetReply(message),
+                                              natsMsg_GetData(message),
+                                              natsMsg_GetDataLength(message)),
+                       "a reply");
+            natsMsg_Destroy(message);
         }
-        (void)natsConnection_Publish(connection, natsMsg_GetReply(message), natsMsg_GetData(message),
-                                     natsMsg_GetDataLength(message));
-        natsMsg_Destroy(message);
     }
+    check_nats(status, "a request");
+    return NULL;
 }
 
 static void take(baton_handoff *handoff, void *context)
@@ -93,136 +120,169 @@ static void take(baton_handoff *handoff, void *context)
     (void)context; /* prefetched: the data is here */
 }
 
-static int consume(const char *url, bool thread)
+static void set_names(origin *self)
 {
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    pthread_t thread_id;
-    if (pthread_create(&thread_id, NULL, answer, (void *)url) != 0) {
-        return 2;
+    (void)snprintf(self->consumer, sizeof(self->consumer), "bench-b-%s", self->suffix);
+    (void)snprintf(self->inbox_subject, sizeof(self->inbox_subject), "bench.inbox.%s",
+                   self->suffix);
+    (void)snprintf(self->echo_subject, sizeof(self->echo_subject), "bench.echo.%s", self->suffix);
+}
+
+/* A look at the socket is a system call, so there is none while something happens. */
+static void drive_until_idle(baton_worker *worker)
+{
+    baton_status status;
+    do {
+        status = baton_worker_progress_wait(worker, 100);
+    } while (status == BATON_OK);
+    if (status != BATON_ERR_TIMED_OUT) {
+        check(status, "progress");
     }
-    baton_worker *worker = open_worker(url, "bench-consumer", thread);
+}
+
+/* Ends with the origin: by its death, or by the end of the socket. */
+static void consume(origin *self)
+{
+    pthread_t thread;
     baton_service *service = NULL;
     baton_serve_options options = BATON_SERVE_OPTIONS_INIT;
     options.concurrency = 8;
     options.prefetch = true;
-    check(baton_worker_serve(worker, "bench", &options, take, NULL, &service), "serve");
-    (void)!write(STDOUT_FILENO, "s", 1);
-    for (;;) {
-        if (thread) {
-            (void)pause();
-        } else {
-            (void)!baton_worker_progress_wait(worker, 1000);
-        }
+    measure_read(self->fd, self->suffix, sizeof(self->suffix));
+    set_names(self);
+    if (pthread_create(&thread, NULL, answer, self) != 0) {
+        measure_fail("a thread");
     }
+    self->worker = open_worker(&self->options, self->consumer);
+    check(baton_worker_serve(self->worker, self->consumer, &options, take, NULL, &service),
+          "serve");
+    measure_write(self->fd, "s", 1);
+    struct pollfd over = {.fd = self->fd, .events = POLLIN};
+    while (poll(&over, 1, is_application(&self->options) ? 0 : -1) == 0) {
+        drive_until_idle(self->worker);
+    }
+    _Exit(0);
 }
 
-static double one_handoff(baton_worker *worker, baton_descriptor *descriptor)
+static double one_handoff(origin *self)
 {
     baton_offer_options options = BATON_OFFER_OPTIONS_INIT;
-    options.nobody = BATON_ABSENCE_WAIT;
     baton_offer *offer = NULL;
-    double begin = now_us();
-    check(baton_offer_readable(worker, "bench", &descriptor, 1, &options, &offer), "offer");
-    check(baton_offer_wait(offer, 10000, NULL), "hand-off");
-    double end = now_us();
-    baton_offer_destroy(offer);
-    return end - begin;
+    options.nobody = BATON_ABSENCE_WAIT;
+    uint64_t begin_ns = measure_now_ns();
+    check(
+        baton_offer_readable(self->worker, self->consumer, &self->descriptor, 1, &options, &offer),
+        "offer");
+    check(baton_offer_wait(offer, WAIT_MS, &self->outcome), "hand-off");
+    uint64_t end_ns = measure_now_ns();
+    baton_offer_destroy(self->last);
+    self->last = offer;
+    return (double)(end_ns - begin_ns) / 1e3;
 }
 
-static double one_request(natsConnection *connection, natsSubscription *inbox, const char *reply)
+static double one_ping(origin *self)
 {
-    static char payload[400]; /* about an OFFER */
+    uint64_t begin_ns = measure_now_ns();
+    check(baton_worker_ping(self->worker, self->consumer, WAIT_MS, NULL), "ping");
+    return (double)(measure_now_ns() - begin_ns) / 1e3;
+}
+
+static double one_request(origin *self)
+{
+    static char payload[REQUEST_SIZE];
     natsMsg *message = NULL;
-    double begin = now_us();
-    check_nats(natsConnection_PublishRequest(connection, "bench.echo", reply, payload, sizeof(payload)), "request");
-    check_nats(natsSubscription_NextMsg(&message, inbox, 10000), "reply");
-    double end = now_us();
+    uint64_t begin_ns = measure_now_ns();
+    check_nats(natsConnection_PublishRequest(self->connection, self->echo_subject,
+                                             self->inbox_subject, payload, sizeof(payload)),
+               "request");
+    check_nats(natsSubscription_NextMsg(&message, self->inbox, WAIT_MS), "reply");
+    double time_us = (double)(measure_now_ns() - begin_ns) / 1e3;
     natsMsg_Destroy(message);
-    return end - begin;
+    return time_us;
 }
 
-static int by_size(const void *a, const void *b)
+static void prepare(origin *self)
 {
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static pid_t start_consumer(const char *self, const char *url, const char *mode)
-{
-    int ready[2];
-    if (pipe(ready) != 0) {
-        exit(2);
-    }
-    pid_t child = fork();
-    if (child == 0) {
-        (void)dup2(ready[1], STDOUT_FILENO);
-        (void)close(ready[0]);
-        (void)execl("/proc/self/exe", self, url, "--consume", mode, (char *)NULL);
-        _exit(2);
-    }
-    (void)close(ready[1]);
     char bytes[2];
-    for (size_t got = 0; got < sizeof(bytes);) {
-        ssize_t n = read(ready[0], bytes, sizeof(bytes) - got);
-        if (n <= 0) {
-            exit(2);
-        }
-        got += (size_t)n;
-    }
-    return child;
+    (void)snprintf(self->suffix, sizeof(self->suffix), "%d-%llx", (int)getpid(),
+                   (unsigned long long)measure_now_ns());
+    set_names(self);
+    measure_write(self->fd, self->suffix, sizeof(self->suffix));
+    measure_read(self->fd, bytes, sizeof(bytes));
+    self->connection = connect_nats(self->options.nats);
+    check_nats(natsConnection_SubscribeSync(&self->inbox, self->connection, self->inbox_subject),
+               "inbox");
+    char name[64];
+    (void)snprintf(name, sizeof(name), "bench-a-%s", self->suffix);
+    self->worker = open_worker(&self->options, name);
+    check(baton_descriptor_allocate(self->options.size_bytes, BATON_DEVICE_HOST, &self->descriptor),
+          "memory");
 }
 
-int main(int argc, char **argv)
+typedef double (*measured_fn)(origin *self);
+
+static void print(const origin *self, size_t count, const measure_statistics kinds[3])
 {
-    if (argc < 2) {
-        (void)fprintf(stderr, "usage: bench_handoff URL [SIZE [COUNT [thread]]]\n");
-        return 2;
+    const char *names[3] = {"", "ping_", "request_"};
+    (void)printf("{\"type\":\"handoff\",\"size_bytes\":%llu,\"count\":%zu,\"link\":\"%s\","
+                 "\"progress\":\"%s\","
+                 "\"path\":\"%s\",\"transport\":\"%s\"",
+                 (unsigned long long)self->options.size_bytes, count, self->options.link,
+                 self->options.progress, self->outcome.path, self->outcome.transport);
+    for (int kind = 0; kind < 3; kind++) {
+        (void)printf(",\"%sp50_us\":%.3f,\"%sp99_us\":%.3f,\"%sbest_us\":%.3f", names[kind],
+                     kinds[kind].p50, names[kind], kinds[kind].p99, names[kind], kinds[kind].best);
     }
-    if (argc == 4 && strcmp(argv[2], "--consume") == 0) {
-        return consume(argv[1], strcmp(argv[3], "thread") == 0);
-    }
-    size_t size = argc > 2 ? strtoull(argv[2], NULL, 0) : 4096;
-    size_t count = argc > 3 ? strtoull(argv[3], NULL, 0) : 2000;
-    const char *mode = argc > 4 ? argv[4] : "application";
-    pid_t child = start_consumer(argv[0], argv[1], mode);
-    natsConnection *connection = connect_nats(argv[1]);
-    natsSubscription *inbox = NULL;
-    check_nats(natsConnection_SubscribeSync(&inbox, connection, "bench.inbox"), "inbox");
-    baton_worker *worker = open_worker(argv[1], "bench-origin", strcmp(mode, "thread") == 0);
-    baton_descriptor *descriptor = NULL;
-    check(baton_descriptor_allocate(size, BATON_DEVICE_HOST, &descriptor), "memory");
-    size_t each = count / ROUNDS + 1;
-    double *handoffs = calloc(each * ROUNDS, sizeof(double));
-    double *requests = calloc(each * ROUNDS, sizeof(double));
-    for (size_t i = 0; i < WARM_UP; i++) {
-        (void)one_handoff(worker, descriptor);
-        (void)one_request(connection, inbox, "bench.inbox");
+    (void)printf("}\n");
+}
+
+static void run(origin *self)
+{
+    const measured_fn functions[3] = {one_handoff, one_ping, one_request};
+    size_t each = self->options.count / ROUNDS + 1;
+    double *samples[3];
+    measure_statistics kinds[3];
+    for (int kind = 0; kind < 3; kind++) {
+        samples[kind] = calloc(each * ROUNDS, sizeof(double));
+        if (samples[kind] == NULL) {
+            measure_fail("no memory");
+        }
+        for (uint64_t i = 0; i < self->options.warmup; i++) {
+            (void)functions[kind](self);
+        }
     }
     for (size_t round = 0; round < ROUNDS; round++) {
-        for (size_t i = 0; i < each; i++) {
-            handoffs[round * each + i] = one_handoff(worker, descriptor);
-        }
-        for (size_t i = 0; i < each; i++) {
-            requests[round * each + i] = one_request(connection, inbox, "bench.inbox");
+        for (int kind = 0; kind < 3; kind++) {
+            for (size_t i = 0; i < each; i++) {
+                samples[kind][round * each + i] = functions[kind](self);
+            }
         }
     }
-    size_t n = each * ROUNDS;
-    qsort(handoffs, n, sizeof(double), by_size);
-    qsort(requests, n, sizeof(double), by_size);
-    (void)printf("hand-off of %zu bytes, progress by %s: p50 %.1f us, p99 %.1f us\n", size, mode, handoffs[n / 2],
-                 handoffs[n * 99 / 100]);
-    (void)printf("NATS request and reply:  p50 %.1f us, p99 %.1f us\n", requests[n / 2], requests[n * 99 / 100]);
-    (void)printf("ratio: p50 %.2f, p99 %.2f\n", handoffs[n / 2] / requests[n / 2],
-                 handoffs[n * 99 / 100] / requests[n * 99 / 100]);
-    (void)kill(child, SIGKILL);
-    (void)waitpid(child, NULL, 0);
-    baton_descriptor_release(descriptor);
-    baton_worker_destroy(worker);
-    natsSubscription_Destroy(inbox);
-    natsConnection_Close(connection);
-    natsConnection_Destroy(connection);
-    free(handoffs);
-    free(requests);
+    for (int kind = 0; kind < 3; kind++) {
+        kinds[kind] = measure_summarize(samples[kind], each * ROUNDS);
+        free(samples[kind]);
+    }
+    print(self, each * ROUNDS, kinds);
+}
+
+int main(int count, char **arguments)
+{
+    origin self = {.options = measure_parse(count, arguments, "read"),
+                   .outcome = BATON_OUTCOME_INIT};
+    self.fd = self.options.peer_fd >= 0 ? self.options.peer_fd : measure_start_peer(arguments);
+    measure_set_transports(self.options.link);
+    if (self.options.peer_fd >= 0) {
+        consume(&self);
+    }
+    prepare(&self);
+    run(&self);
+    baton_offer_destroy(self.last);
+    baton_descriptor_release(self.descriptor);
+    baton_worker_destroy(self.worker);
+    natsSubscription_Destroy(self.inbox);
+    natsConnection_Close(self.connection);
+    natsConnection_Destroy(self.connection);
+    (void)close(self.fd);
+    measure_end_peer();
     return 0;
 }

@@ -26,8 +26,9 @@ check sidechannel sidechannel/**/*.c
 check samples samples/**/*.c
 tests=()
 for file in tests/**/*.c; do
-    # These are compiled by tests of their own.
-    [[ $file == tests/build/* ]] || tests+=("$file")
+    # The first are compiled by tests of their own, the others have a list of their own.
+    [[ $file == tests/build/* || $file == tests/bench/* ]] || tests+=("$file")
 done
 check tests "${tests[@]}"
+check tests/bench tests/bench/*.c
 ((unlisted == 0))

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rows of the table: what is to be reached, and what was."""
+
+from cases import KIB, MIB, SEGMENTS, size_text
+
+
+class Row:
+    """wanted: (">=" or "<=", limit), or None where there is nothing to reach. got: None if it was not measured."""
+
+    def __init__(self, group, what, wanted, got, detail="", is_rule=False):
+        self.group = group
+        self.what = what
+        self.wanted = wanted
+        self.got = got
+        self.detail = detail
+        self.is_rule = is_rule
+
+    @property
+    def is_met(self):
+        if self.got is None or self.wanted is None:
+            return None
+        sign, limit = self.wanted
+        return self.got >= limit if sign == ">=" else self.got <= limit
+
+    def verdict(self):
+        if self.got is None:
+            return "not measured"
+        return {True: "reached", False: "missed", None: "for information"}[self.is_met]
+
+    def as_object(self):
+        wanted = None if self.wanted is None else {"sign": self.wanted[0], "limit": self.wanted[1]}
+        return {"group": self.group, "what": self.what, "wanted": wanted, "got": self.got, "verdict": self.verdict(),
+                "detail": self.detail}
+
+
+class Table:
+    def __init__(self, results):
+        self.results = results
+        self.rows = []
+
+    def missing(self, names):
+        """Why there is no figure for these names; None if there is one for each."""
+        for name in names:
+            if self.results.get(name) is None:
+                return f"not measured: {self.results.why(name)}"
+        return None
+
+    def rate(self, name):
+        """GB/s. With one in flight from the median of the latency, which a disturbance of some of them does not move."""
+        found = self.results.get(name)
+        if name.endswith("/d1") or name.startswith("map"):
+            return found.samples[0]["size_bytes"] / 1e3 / found.median("p50_us")
+        return found.median("gb_per_s")
+
+    def add(self, *arguments, **keywords):
+        self.rows.append(Row(*arguments, **keywords))
+
+    def add_rates(self, group, what, wanted, name, base, is_rule=False):
+        why = self.missing((name, base))
+        if why is not None:
+            self.add(group, what, wanted, None, why, is_rule)
+            return
+        mine, theirs = self.rate(name), self.rate(base)
+        self.add(group, what, wanted, mine / theirs, f"{mine:.2f} and {theirs:.2f} GB/s", is_rule)
+
+    def add_latencies(self, group, what, wanted, name, base, field="p50_us"):
+        why = self.missing((name, base))
+        if why is not None:
+            self.add(group, what, wanted, None, why)
+            return
+        mine, theirs = self.results.get(name).median(field), self.results.get(base).median(field)
+        self.add(group, what, wanted, mine / theirs, f"{mine:.1f} and {theirs:.1f} us")
+
+
+def add_baseline(table):
+    group = "strength of the raw program (the run fails below)"
+    for link in ("shm", "tcp"):
+        for op in ("read", "write"):
+            table.add_rates(group, f"raw am {op}, {link}, 1 MiB, eight in flight, to ucx_perftest -t ucp_am_bw", (">=", 0.9),
+                            f"rawone/{link}/{op}/1MiB/d8", f"perftest/{link}/1MiB", is_rule=True)
+
+
+WHO = (("thread", "owner thread"), ("app", "application drives"))
+
+
+def add_bandwidth(table, link, sizes, group):
+    for op in ("read", "write"):
+        for size in sizes:
+            for depth in (1, 8):
+                for who, words in WHO:
+                    name = f"{link}/{op}/{size_text(size)}/d{depth}"
+                    if f"raw/{name}" in table.results.measurements:
+                        table.add_rates(group, f"{op} {size_text(size)}, {depth} in flight, {words}", (">=", 0.95),
+                                        f"{who}/{name}", f"raw/{name}")
+
+
+def add_small(table):
+    group = "`am`, shm, 4 KiB, latency against raw"
+    for op in ("read", "write"):
+        name = f"shm/{op}/4KiB/d1"
+        table.add_latencies(group, f"{op}, application drives", ("<=", 1.15), f"app/{name}", f"raw/{name}")
+        add_small_with_thread(table, group, op, name)
+
+
+def add_small_with_thread(table, group, op, name):
+    for spinners, words in ((0, "alone"), (1, "with a process that spins")):
+        what = f"{op}, owner thread, against raw and one hand-over to a thread ({words})"
+        needed = (f"thread/{name}", f"raw/{name}", f"handover/spin/{spinners}")
+        why = table.missing(needed)
+        if why is not None:
+            table.add(group, what, ("<=", 1.0), None, why)
+            continue
+        mine, raw, hop = (table.results.get(n).median("p50_us") for n in needed)
+        table.add(group, what, ("<=", 1.0), mine / (raw + hop), f"{mine:.1f} us, raw {raw:.1f} and hand-over {hop:.1f} us")
+
+
+def add_tcp_rma(table):
+    for op, call, limit in (("read", "get", 3), ("write", "put", 20)):
+        for size in (4 * KIB, MIB, 64 * MIB):
+            for who, words in WHO:
+                table.add_rates("`am`, TCP, against UCX's get and put", f"{op} {size_text(size)} to ucp_{call}, {words}", (">=", limit),
+                                f"{who}/tcp/{op}/{size_text(size)}/d1", f"rma/tcp/{call}/{size_text(size)}/d1")
+
+
+def add_map(table):
+    for size in (MIB, 64 * MIB):
+        for progress, words in (("thread", "owner thread"), ("application", "application drives")):
+            table.add_rates("`map` against memcpy", f"{size_text(size)}, {words}", (">=", 0.95), f"map-{progress}/{size_text(size)}",
+                            f"map-raw/{size_text(size)}")
+        table.add_rates("`map` against memcpy", f"{size_text(size)}, raw ucp_rkey_ptr to memcpy of private memory", None,
+                        f"map-raw/{size_text(size)}", f"map-raw/{size_text(size)}:memcpy")
+    table.add_latencies("`map` against memcpy", "a view of 64 MiB to one of 64 KiB", ("<=", 1.15), "view/64MiB", "view/64KiB")
+
+
+def faster(table, names):
+    found = [name for name in names if table.results.get(name) is not None]
+    return min(found, key=lambda name: table.results.get(name).median("p50_us")) if found else names[0]
+
+
+def add_nixl(table):
+    wanted = {"shm": {4 * KIB: (">=", 10), MIB: (">=", 2), 64 * MIB: (">=", 1.3)}}
+    for link in ("shm", "tcp"):
+        for op in ("read", "write"):
+            for size in (4 * KIB, MIB, 64 * MIB):
+                name = f"{link}/{op}/{size_text(size)}/d1"
+                base = faster(table, [f"nixl-{progress}/{name}" for progress in ("thread", "application")])
+                limit = wanted["shm"][size] if link == "shm" else (">=", 3 if op == "read" else 1)
+                mine = faster(table, [f"{who}/{name}" for who in ("app", "thread")])
+                table.add_rates("against NIXL, the better of each one's two modes", f"{link} {op} {size_text(size)}", limit, mine, base)
+
+
+def add_segments(table):
+    table.add_rates("many segments", f"{SEGMENTS} of 32 KiB to one piece of the same size", (">=", 0.8), f"segments/{SEGMENTS}",
+                    "segments/1")
+
+
+def add_handoff(table):
+    for link, limit in (("shm", 0.75), ("tcp", 0.9)):
+        for progress in ("application", "thread"):
+            name = f"handoff-{progress}/{link}"
+            for field, wanted in (("p50_us", limit), ("p99_us", 1.0)):
+                what = f"{link}, {progress}, {field[:3]} to the faster NATS request"
+                found = table.results.get(name)
+                if found is None:
+                    table.add("whole hand-off of 4 KiB", what, ("<=", wanted), None, table.missing((name,)))
+                    continue
+                mine, ping, request = (found.median(prefix + field) for prefix in ("", "ping_", "request_"))
+                table.add("whole hand-off of 4 KiB", what, ("<=", wanted), mine / min(ping, request),
+                          f"{mine:.0f} us; ping {ping:.0f}, SendAsap {request:.0f} us")
+
+
+def add_nixl_connect(table):
+    table.add_latencies("whole hand-off of 4 KiB", "nixl_connect over NATS through baton", (">=", 40), "nixl-connect",
+                        "handoff-thread/shm")
+
+
+def add_cpu(table):
+    for link in ("shm", "tcp"):
+        for op in ("read", "write"):
+            for size in (MIB, 64 * MIB):
+                for who, words in WHO:
+                    name = f"{link}/{op}/{size_text(size)}/d1"
+                    add_cpu_row(table, f"{link} {op} {size_text(size)}, {words}", f"{who}/{name}", f"raw/{name}")
+
+
+def add_cpu_row(table, what, name, base):
+    group = "CPU seconds per GB, both sides, against raw"
+    why = table.missing((name, base))
+    if why is not None:
+        table.add(group, what, ("<=", 1.1), None, why)
+        return
+    mine, theirs = (table.results.get(n).median("cpu_s_per_gb") for n in (name, base))
+    table.add(group, what, ("<=", 1.1), mine / theirs, f"{mine:.3f} and {theirs:.3f} s/GB")
+
+
+def make_rows(results):
+    table = Table(results)
+    add_baseline(table)
+    add_bandwidth(table, "shm", (MIB, 64 * MIB), "`am`, shm, bandwidth against raw")
+    add_small(table)
+    add_bandwidth(table, "tcp", (4 * KIB, MIB, 64 * MIB), "`am`, TCP, bandwidth against raw")
+    add_tcp_rma(table)
+    add_map(table)
+    add_nixl(table)
+    add_segments(table)
+    add_handoff(table)
+    add_nixl_connect(table)
+    add_cpu(table)
+    return table.rows
