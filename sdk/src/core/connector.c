@@ -326,7 +326,7 @@ static baton_status wait_driving(baton_connector *connector, baton__event *event
     while (!baton__event_is_set(event)) {
         uint64_t now = baton__now(connector);
         if (now >= end_ns) {
-            status = baton__fail(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
+            status = baton__fail_soon(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
             break;
         }
         turn = baton__connector_turn(connector);
@@ -357,7 +357,7 @@ baton_status baton__connector_wait(baton_connector *connector, baton__event *eve
         return wait_driving(connector, event, end);
     }
     if (!baton__event_wait(event, timeout_ms)) {
-        return baton__fail(BATON_ERR_TIMED_OUT, "the wait timed out after %u ms; it goes on", timeout_ms);
+        return baton__fail_soon(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
     }
     return BATON_OK;
 }

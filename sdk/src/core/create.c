@@ -329,11 +329,7 @@ static baton_status build_metadata(const baton_operation *op, baton_metadata **m
 {
     baton_connector *connector = op->connector;
     const baton__identity *identity = baton__identity_get(connector);
-    baton__block block;
-    baton_status status = baton__block_decode(identity->block, identity->size, &block);
-    if (status != BATON_OK) {
-        return status;
-    }
+    baton__block block = identity->decoded;
     block.operation_id = op->id;
     block.claim_token = baton__claim_token(connector, &op->id, op->attempt);
     block.attempt = op->attempt;
@@ -342,8 +338,9 @@ static baton_status build_metadata(const baton_operation *op, baton_metadata **m
     size_t list_size = op->count * sizeof(baton_metadata_descriptor);
     uint8_t *encoded = baton__metadata_memory_take(size);
     baton_metadata_descriptor *list = baton__metadata_memory_take(list_size);
-    status = encoded != NULL && list != NULL ? baton__block_encode(&block, encoded, size, &size)
-                                             : baton__fail_memory("metadata");
+    baton_status status =
+        encoded != NULL && list != NULL ? baton__block_encode(&block, encoded, size, &size)
+                                        : baton__fail_memory("metadata");
     if (status == BATON_OK) {
         char key[BATON_UUID_TEXT_SIZE];
         baton_uuid_print(&op->id, key);
