@@ -156,7 +156,6 @@ struct baton_operation {
     bool begun;
     bool ending;           /* no new chunk; ends when inflight is 0 */
     bool ready_listed;
-    bool registered;
     uint8_t ready_flags;
     baton_operation_status end_status;
     baton_status reason;
@@ -306,7 +305,8 @@ struct baton_connector {
     baton__hold *holds;      /* in quarantine */
     baton__inbox inbox;
     baton__renewal renewal;
-    baton__registrations registrations;
+    baton__registrations *registrations;
+    baton_task registrations_task; /* some are to be undone */
     baton_operation *by_nonce;  /* active */
     baton_operation *by_id;     /* passive */
     baton__peer *by_instance;
