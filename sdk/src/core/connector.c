@@ -92,8 +92,10 @@ static baton_status open_engine(baton_connector *connector, const baton__clock *
     if (status != BATON_OK) {
         return status;
     }
-    connector->registrations.table = connector->table;
-    connector->registrations.transport = connector->transport;
+    status = baton__operations_init(connector);
+    if (status != BATON_OK) {
+        return status;
+    }
     baton__inbox_init(connector);
     baton__renewal_init(connector);
     baton__mapped_init(connector);
@@ -145,6 +147,7 @@ static void close_engine(baton_connector *connector)
         baton__views_fini(connector);
         baton__mapped_fini(connector);
         baton__holds_fini(connector);
+        baton__operations_fini(connector);
         connector->table->close(connector->transport);
     }
     baton__outbox_fini(connector);
