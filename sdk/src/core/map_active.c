@@ -128,21 +128,32 @@ static bool send_release(baton__peer *peer, const baton_uuid *operation, const b
     return baton__send_control(peer, &frame, NULL, 0) == BATON_OK;
 }
 
-void baton__map_release(baton_operation *op, baton__peer *peer)
+/* Now, or with the next connection. */
+static void tell_release(baton__peer *peer, const baton_uuid *operation, const baton_key *nonce, const baton_key *token)
 {
-    op->a.map->held = false;
-    if (peer->dead || send_release(peer, &op->id, &op->a.nonce, &op->a.token)) {
+    if (peer->dead || send_release(peer, operation, nonce, token)) {
         return;
     }
     baton__release *release = malloc(sizeof(*release));
     if (release == NULL) {
-        BATON__ERROR("%s: out of memory: %s holds its memory until this process ends", op->connector->name, op->peer_name);
+        BATON__WARN("%s: out of memory: %s holds its memory until it asks", peer->connector->name, peer->name);
         return;
     }
-    *release = (baton__release){.operation = op->id, .nonce = op->a.nonce, .token = op->a.token};
+    *release = (baton__release){.operation = *operation, .nonce = *nonce, .token = *token};
     LL_PREPEND(peer->releases, release);
     peer->to_tell = true;
     baton__peer_trouble(peer);
+}
+
+void baton__map_release(baton_operation *op, baton__peer *peer)
+{
+    op->a.map->held = false;
+    tell_release(peer, &op->id, &op->a.nonce, &op->a.token);
+}
+
+void baton__map_answer(baton__peer *peer, const baton__frame *question)
+{
+    tell_release(peer, &question->operation, &question->nonce, &question->key);
 }
 
 /* A read goes on by am; a view has no other way. */
