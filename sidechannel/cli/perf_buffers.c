@@ -177,10 +177,16 @@ void perf_buffers_spoil(perf_buffers *buffers)
 
 baton_status perf_buffers_check(const perf_buffers *buffers, uint64_t slot, const char *what)
 {
-    for (size_t at = 0; at < buffers->size; at += WORD) {
+    return perf_memory_check(buffers->memory[slot], buffers->size, slot, what);
+}
+
+baton_status perf_memory_check(const void *memory, size_t size, uint64_t slot, const char *what)
+{
+    const unsigned char *bytes = memory;
+    for (size_t at = 0; at < size; at += WORD) {
         uint64_t word = word_at(slot, at / WORD);
-        size_t left = buffers->size - at;
-        if (memcmp(buffers->memory[slot] + at, &word, left < WORD ? left : WORD) != 0) {
+        size_t left = size - at;
+        if (memcmp(bytes + at, &word, left < WORD ? left : WORD) != 0) {
             return perf_fail(BATON_ERR_CHECKSUM,
                              "the data of the %s transfer is wrong from byte %zu on", what, at);
         }

@@ -306,6 +306,7 @@ struct baton_connector {
     baton__mapped *mapped;   /* pools of peers */
     baton_timer mapped_timer;
     baton__map *copying;     /* reads that copy from there */
+    size_t stream_copy_min;  /* base/stream_copy.h */
     baton__view *views;      /* that the application has, by their nonces */
     baton__hold *holds;      /* in quarantine */
     baton_timer holds_timer; /* asks their readers */

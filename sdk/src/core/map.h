@@ -54,6 +54,7 @@ struct baton__map {
     baton__map_state state;
     bool held;   /* the peer may hold the memory for us */
     bool listed; /* in the connector's list */
+    bool streams; /* larger than the caches */
     uint32_t pools_count;
     baton__mapped *pools[BATON__MAP_POOLS_MAX];
     baton__map *prev;

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/siphash.h"
+#include "base/stream_copy.h"
 #include "base/wire.h"
 #include <stdlib.h>
 #include <string.h>
@@ -278,6 +279,7 @@ void baton__map_keys(baton_operation *op, const baton__frame *frame, const baton
         return;
     }
     map->state = BATON__MAP_COPYING;
+    map->streams = op->bytes_total >= op->connector->stream_copy_min;
     map->listed = true;
     DL_APPEND(op->connector->copying, map);
 }
@@ -290,6 +292,11 @@ static void unlist(baton__map *map)
     }
 }
 
+static void copy(void *to, const void *from, size_t size)
+{
+    memcpy(to, from, size);
+}
+
 static void copy_chunk(baton__map *map)
 {
     baton_operation *op = map->op;
@@ -299,7 +306,7 @@ static void copy_chunk(baton__map *map)
         uint32_t which = baton__plan_which(&op->plan, index);
         const uint8_t *first = baton_descriptor_pointer(op->descriptors[which]);
         size_t offset = (size_t)(piece.pointer - first);
-        memcpy(piece.pointer, map->sources[which] + offset, piece.size);
+        (map->streams ? baton__stream_copy : copy)(piece.pointer, map->sources[which] + offset, piece.size);
         (void)baton__bits_set(&op->a.claimed, index);
         (void)baton__bits_set(&op->a.done, index);
         __atomic_add_fetch(&op->bytes_moved, piece.size, __ATOMIC_RELAXED);
