@@ -41,7 +41,7 @@ static const char usage[] =
     "\n"
     "  transfers, and those of these that make sense for hand-offs:\n"
     "  --op read|write     from the side that begins it (read)\n"
-    "  --path auto|am|map  map: reads of 64KiB or more, from a pool\n"
+    "  --path auto|am|map|view  map: reads of 64KiB or more, from a pool; view: looked at in place\n"
     "  --size SIZE         such as 4096, 64KiB, 1MB (1MiB; a hand-off 4KiB)\n"
     "  --count N           how many are measured (1000)\n"
     "  --depth D           so many in flight at a time (1)\n"

@@ -277,3 +277,10 @@ baton_status perf_buffers_check(const perf_buffers *buffers, uint64_t slot, cons
                ? BATON_OK
                : perf_fail(BATON_ERR_CHECKSUM, "the data of the %s transfer is wrong from byte %zu on", what, right);
 }
+
+baton_status perf_memory_check(const void *memory, size_t size, uint64_t slot, const char *what)
+{
+    size_t right = check_piece((size_t)slot, 0, (unsigned char *)memory, size);
+    return right == size ? BATON_OK
+                         : perf_fail(BATON_ERR_CHECKSUM, "the data of the %s transfer is wrong from byte %zu on", what, right);
+}

@@ -33,5 +33,7 @@ void perf_buffers_spoil(perf_buffers *buffers);
 /* BATON_OK if the slot holds what fill puts there; else ERR_CHECKSUM, recorded. what: of which
  * transfer it is. */
 baton_status perf_buffers_check(const perf_buffers *buffers, uint64_t slot, const char *what);
+/* The same of the other side's memory, in place. */
+baton_status perf_memory_check(const void *memory, size_t size, uint64_t slot, const char *what);
 
 #endif

@@ -50,7 +50,7 @@ static perf_parsed take_link(perf_options *options, const char *value)
 
 static perf_parsed take_path(perf_options *options, const char *value)
 {
-    static const char *const words[] = {"auto", "am", "map", NULL};
+    static const char *const words[] = {"auto", "am", "map", "view", NULL};
     if (strcmp(value, "rma") == 0) {
         (void)perf_fail(BATON_ERR_NOT_SUPPORTED,
                         "--path rma: not in this version, which has am and map");
@@ -145,7 +145,7 @@ static const option table[] = {
     {"--json", ALL, take_json, NULL},
     {"--role", ALL, take_role, "a role"},
     {"--link", T | H | I | L, take_link, "any, shm or tcp"},
-    {"--path", T | H, take_path, "auto, am or map"},
+    {"--path", T | H, take_path, "auto, am, map or view"},
     {"--device", T | H, take_device, "host"},
     {"--op", T, take_op, "read or write"},
     {"--size", T | H, take_size,
@@ -252,7 +252,10 @@ static perf_parsed settle_mode(uint32_t given, perf_options *options)
     }
     if (perf_options_map(options) &&
         (options->mode == PERF_MODE_HANDOFF || options->is_write || options->stride_bytes != 0)) {
-        return wrong("--path map", "is for reads without a stride");
+        return wrong("--path map or view", "is for reads without a stride");
+    }
+    if (perf_options_view(options) && options->segments != 1) {
+        return wrong("--path view", "is for reads of one segment");
     }
     return settle_segments(options);
 }
@@ -340,7 +343,12 @@ perf_parsed perf_options_parse_line(char *line, perf_options *options_out)
 
 bool perf_options_map(const perf_options *options)
 {
-    return strcmp(options->path, "map") == 0;
+    return strcmp(options->path, "map") == 0 || perf_options_view(options);
+}
+
+bool perf_options_view(const perf_options *options)
+{
+    return strcmp(options->path, "view") == 0;
 }
 
 const char *perf_options_tls(const perf_options *options)

@@ -108,18 +108,20 @@ static baton_status begin_one(active *self, uint64_t index, uint64_t place, bool
     settings.deadline_ms = (uint32_t)self->options->timeout_s * 1000;
     flying->begin_ns = perf_now_ns();
     baton_status status =
-        (self->options->is_write ? baton_connector_begin_write : baton_connector_begin_read)(
-            self->connector, self->metadata[place], perf_buffers_slot(self->buffers, slot),
-            perf_buffers_count(self->buffers), &settings, &flying->operation);
+        perf_options_view(self->options)
+            ? baton_connector_begin_view(self->connector, self->metadata[place], &settings, &flying->operation)
+            : (self->options->is_write ? baton_connector_begin_write : baton_connector_begin_read)(
+                  self->connector, self->metadata[place], perf_buffers_slot(self->buffers, slot),
+                  perf_buffers_count(self->buffers), &settings, &flying->operation);
     return status == BATON_OK ? BATON_OK : fail_transfer(self, index, status);
 }
 
-/* Waits in slices, so that a signal and the end of the other side are seen at once. */
-static baton_status wait_for(active *self, uint64_t index)
+/* Waits in slices, so that a signal and the end of the other side are seen at once. wait: baton_operation_wait, or _wait_view. */
+static baton_status wait_for(active *self, uint64_t index, baton_status (*wait)(baton_operation *, uint32_t))
 {
     const flight *flying = flight_of(self, index);
     for (;;) {
-        baton_status status = baton_operation_wait(flying->operation, PERF_SLICE_MS);
+        baton_status status = wait(flying->operation, PERF_SLICE_MS);
         if (status != BATON_ERR_TIMED_OUT) {
             return status == BATON_OK ? BATON_OK : fail_transfer(self, index, status);
         }
@@ -130,15 +132,59 @@ static baton_status wait_for(active *self, uint64_t index)
     }
 }
 
-static baton_status end_one(active *self, uint64_t index, bool is_timed)
+static void note_latency(active *self, uint64_t index, bool is_timed)
 {
-    flight *flying = flight_of(self, index);
-    baton_status status = wait_for(self, index);
+    if (is_timed) {
+        self->latencies_us[index] = (double)(perf_now_ns() - flight_of(self, index)->begin_ns) / 1e3;
+    }
+}
+
+/* The first and the last are looked at, before the release. */
+static baton_status check_view(active *self, uint64_t index)
+{
+    const void *memory = NULL;
+    size_t size = 0;
+    bool is_last = index + 1 == self->options->count;
+    if (index != 0 && !is_last) {
+        return BATON_OK;
+    }
+    baton_status status = baton_operation_view(flight_of(self, index)->operation, 0, &memory, &size);
+    return status == BATON_OK ? perf_memory_check(memory, size, perf_transfer_slot(self->options, index, true),
+                                                  is_last ? "last" : "first")
+                              : perf_fail_baton(status, "a view");
+}
+
+static baton_status end_view(active *self, uint64_t index, bool is_timed)
+{
+    baton_status status = wait_for(self, index, baton_operation_wait_view);
     if (status != BATON_OK) {
         return status;
     }
-    if (is_timed) {
-        self->latencies_us[index] = (double)(perf_now_ns() - flying->begin_ns) / 1e3;
+    note_latency(self, index, is_timed);
+    status = is_timed ? check_view(self, index) : BATON_OK;
+    if (status == BATON_OK) {
+        status = baton_operation_release_view(flight_of(self, index)->operation);
+        status = status == BATON_OK ? wait_for(self, index, baton_operation_wait) : perf_fail_baton(status, "a release");
+    }
+    return status;
+}
+
+static baton_status end_copy(active *self, uint64_t index, bool is_timed)
+{
+    baton_status status = wait_for(self, index, baton_operation_wait);
+    if (status == BATON_OK) {
+        note_latency(self, index, is_timed);
+    }
+    return status;
+}
+
+static baton_status end_one(active *self, uint64_t index, bool is_timed)
+{
+    flight *flying = flight_of(self, index);
+    bool is_view = perf_options_view(self->options);
+    baton_status status = (is_view ? end_view : end_copy)(self, index, is_timed);
+    if (status != BATON_OK) {
+        return status;
     }
     if (is_timed && index + 1 == self->options->count) {
         baton_operation_report report = {.struct_size = sizeof(report)};
@@ -149,7 +195,7 @@ static baton_status end_one(active *self, uint64_t index, bool is_timed)
         if (perf_options_map(self->options) && strcmp(report.path, "map") != 0) {
             return perf_fail(BATON_ERR_NOT_SUPPORTED, "the path was %s and not map: %s", report.path, report.why_not_map);
         }
-        (void)snprintf(self->result->path, sizeof(self->result->path), "%s", report.path);
+        (void)snprintf(self->result->path, sizeof(self->result->path), "%s", is_view ? "view" : report.path);
         (void)snprintf(self->result->transport, sizeof(self->result->transport), "%s",
                        report.transport);
     }
@@ -259,6 +305,9 @@ static baton_status check_data(active *self)
     baton_status status = BATON_OK;
     if (self->options->is_write) {
         return ask(self, PERF_FRAME_CHECK, PERF_FRAME_READY, batch_wait_ms(self));
+    }
+    if (perf_options_view(self->options)) {
+        return BATON_OK; /* looked at in place */
     }
     status = perf_buffers_check(self->buffers, self->options->depth, "first");
     if (status == BATON_OK && self->options->count > 1) {

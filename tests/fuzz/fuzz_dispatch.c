@@ -140,7 +140,8 @@ static void fill_block(script *s, const world *w, shot *it)
 
 static void fill_payload(script *s, const world *w, shot *it)
 {
-    if (it->frame.type == BATON__FRAME_OPEN || (it->frame.type == BATON__FRAME_RESET && next(s) % 2 == 0)) {
+    bool may_have_block = it->frame.type == BATON__FRAME_RESET || it->frame.type == BATON__FRAME_CANCEL;
+    if (it->frame.type == BATON__FRAME_OPEN || (may_have_block && next(s) % 2 == 0)) {
         fill_block(s, w, it);
         return;
     }
@@ -220,6 +221,7 @@ static bool payload_fits(const shot *it)
     case BATON__FRAME_KEYS:
         return it->size <= BATON__KEYS_MAX;
     case BATON__FRAME_RESET:
+    case BATON__FRAME_CANCEL:
         return it->size == 0 || it->block;
     default:
         return it->size == 0;
@@ -249,7 +251,7 @@ static bool is_unproven(const shot *it)
         return !it->lane->proven || !is_passive(it->lane) ||
                (it->spoiled & (SPOIL_OPERATION | SPOIL_KEY | SPOIL_NONCE)) != 0;
     default: /* to an active operation: nonce and session prove it */
-        return !it->lane->proven || is_passive(it->lane) ||
+        return (it->block && !it->good_block) || !it->lane->proven || is_passive(it->lane) ||
                (it->spoiled & (SPOIL_OPERATION | SPOIL_SESSION | SPOIL_NONCE)) != 0;
     }
 }

@@ -99,6 +99,7 @@ static baton_status open_engine(baton_connector *connector, const baton__clock *
     baton__inbox_init(connector);
     baton__renewal_init(connector);
     baton__mapped_init(connector);
+    baton__holds_init(connector);
     status = baton__identity_renew(connector);
     if (status != BATON_OK) {
         return status;

@@ -200,6 +200,26 @@ static void to_active(baton_connector *connector, const baton__frame *frame, con
     baton__active_frame(op, frame, payload);
 }
 
+/* A peer keeps memory for a reader of ours. It may have missed the last word of it: who knows nothing of the operation, and has no view
+ * of it, says it again. It goes to a peer that we know by itself, and proves nothing to anybody else. */
+static void on_question(baton_connector *connector, const baton__frame *frame, const baton__payload *payload)
+{
+    baton__block block;
+    if (baton__block_decode(payload->data, payload->size, &block) != BATON_OK) {
+        BATON__COUNT(connector, refused_address);
+        return;
+    }
+    if (baton__table_find(&connector->by_nonce, &frame->nonce) != NULL) {
+        to_active(connector, frame, payload); /* it has not heard yet that it is cancelled */
+        return;
+    }
+    BATON__COUNT(connector, refused_operation);
+    baton__peer *peer = baton__peer_find(connector, &block.instance);
+    if (peer != NULL && peer->epoch == block.epoch && !baton__view_is_read(connector, &frame->nonce)) {
+        baton__map_answer(peer, frame);
+    }
+}
+
 static baton__peer *peer_of_in_session(baton_connector *connector, const baton_uuid *session)
 {
     baton__peer *peer;
@@ -256,6 +276,7 @@ static bool payload_fits(const baton__frame *frame, const baton__payload *payloa
     case BATON__FRAME_OPEN:
         return !payload->announced && payload->size != 0 && payload->size <= BATON__BLOCK_MAX;
     case BATON__FRAME_RESET:
+    case BATON__FRAME_CANCEL:
         return !payload->announced && payload->size <= BATON__BLOCK_MAX;
     case BATON__FRAME_KEYS:
         return !payload->announced && payload->size <= BATON__KEYS_MAX;
@@ -288,6 +309,13 @@ static void route(baton_connector *connector, const baton__frame *frame, const b
         break;
     case BATON__FRAME_RESET:
         on_reset(connector, frame, payload);
+        break;
+    case BATON__FRAME_CANCEL:
+        if (payload->size != 0) {
+            on_question(connector, frame, payload);
+        } else {
+            to_active(connector, frame, payload);
+        }
         break;
     default:
         to_active(connector, frame, payload);

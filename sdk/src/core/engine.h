@@ -288,6 +288,7 @@ struct baton__peer {
     baton__grant *grants;
     baton__peer *troubled_next;
     baton__release *releases; /* that could not be sent */
+    uint32_t holds;           /* in quarantine for it: it is asked, so it stays */
 };
 
 struct baton_connector {
@@ -317,8 +318,11 @@ struct baton_connector {
     baton__mapped *mapped;   /* pools of peers */
     baton_timer mapped_timer;
     baton__map *copying;     /* reads that copy from there */
+    size_t stream_copy_min;  /* base/stream_copy.h */
     baton__view *views;      /* that the application has, by their nonces */
     baton__hold *holds;      /* in quarantine */
+    baton_timer holds_timer; /* asks their readers */
+    uint32_t holds_wait_ms;
     baton__inbox inbox;
     baton__renewal renewal;
     baton__registrations *registrations;

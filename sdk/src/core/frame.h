@@ -31,7 +31,7 @@
  *  NACK    C>O  token          -           -            -           -          -        result
  *  NACKED  O>C  -              -           -            -           -          -        -
  *  FAIL    C>O  token          -           -            -           reason     1: a view is still read -
- *  CANCEL  O>C  -              -           -            -           reason     -        -
+ *  CANCEL  O>C  - or token     -           -            -           reason     -        none; or the identity of O
  *  RENEW   C>O  token          -           time of C    -           -          -        -
  *  RENEWED O>C  -              -           its echo     -           -          -        -
  *  RESET   any  -              -           -            -           -          -        its identity, or none
@@ -42,7 +42,7 @@
  * * d of OPEN: number of descriptors in bits 0..16, kind (READ 3, WRITE 4) in 24..27, and in 28..31 how many chunks
  *   of a readable are asked for at once.
  * keys: u16 number of pools; for each its 16-byte id, u64 address, u64 size, u16 length of the key, key; for each descriptor u16
- *   pool and u64 offset in it. proof: map.h.
+ *   pool and u64 offset in it. proof: map.h. CANCEL with token and identity: O keeps memory for C; C answers RELEASE if it reads no more.
  * The nonce is of C's making, new for each operation, and stands in every frame of it: C finds its operation
  * by it and O proves with it that it has the OPEN. reason: a baton_status, negated. RESET names the session that is over.
  */
@@ -65,7 +65,7 @@
     X(NACK, 11, true)                                                                              \
     X(NACKED, 12, false)                                                                           \
     X(FAIL, 13, false)                                                                             \
-    X(CANCEL, 14, false)                                                                           \
+    X(CANCEL, 14, true)                                                                            \
     X(RENEW, 15, false)                                                                            \
     X(RENEWED, 16, false)                                                                          \
     X(RESET, 17, true)                                                                             \

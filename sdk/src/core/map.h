@@ -21,7 +21,8 @@
  *
  * KEYS with a reason in place of keys, or anything that fails here, and the read goes on by `am`: refused. RELEASE ends the hold
  * where no other frame does. A hold that its grant cannot wait for goes into quarantine: the operation ends QUARANTINED and
- * its descriptors are kept until RELEASE comes or the process is proven dead (pidfd).
+ * its descriptors are kept until RELEASE comes or the process is proven dead (pidfd). The last word of a reader can be lost with
+ * its connection, so O asks from time to time, by a CANCEL with its identity, and who reads no more says RELEASE once more.
  */
 enum {
     BATON__MAP_MIN = 64 * 1024,   /* below, a message is there before the keys */
@@ -29,7 +30,10 @@ enum {
     BATON__KEYS_POOL_MAX = 16 + 8 + 8 + 2 + BATON__SEGMENT_KEY_MAX, /* bytes of a pool in a KEYS, */
     BATON__KEYS_PLACE = 2 + 8,                                      /* and of a descriptor */
     BATON__KEYS_MAX = 2 + BATON__MAP_POOLS_MAX * BATON__KEYS_POOL_MAX + BATON_DESCRIPTORS_MAX * BATON__KEYS_PLACE,
+    BATON__STREAM_PIECE_MIN = 4096, /* what is smaller goes through the caches */
     BATON__HOLD_MS = 1000,        /* patience with the reader of a grant that ends, at most */
+    BATON__ASK_MIN_MS = 100,      /* a quarantine is asked about again after so long, doubling ... */
+    BATON__ASK_MAX_MS = 10000,    /* ... up to this */
     BATON__MAP_IDLE_MS = 10000    /* a mapping that nobody has used for so long is undone */
 };
 
@@ -55,6 +59,7 @@ struct baton__map {
     bool listed; /* in the connector's list */
     uint32_t which;       /* descriptor that the copy has come to, */
     uint64_t which_start; /* and the bytes before it */
+    bool streams; /* larger than the caches */
     uint32_t pools_count;
     baton__mapped *pools[BATON__MAP_POOLS_MAX];
     baton__map *prev;
@@ -101,6 +106,8 @@ void baton__map_put_pools(baton_operation *op);
 void baton__map_release(baton_operation *op, baton__peer *peer);
 /* Copies a chunk of each. Returns how many. */
 int baton__map_work(baton_connector *connector);
+/* A peer keeps memory for us, and we do not read it (any more). */
+void baton__map_answer(baton__peer *peer, const baton__frame *question);
 /* Releases that could not be sent: now they can. */
 void baton__map_tell(baton__peer *peer);
 void baton__map_forget(baton__peer *peer);
@@ -144,6 +151,7 @@ void baton__hold_end(baton__grant *grant);
 void baton__hold_quarantine(baton__grant *grant);
 /* A frame of a consumer whose grant is over: it may end a hold in quarantine. True: it did. */
 bool baton__hold_released(baton_connector *connector, const baton__frame *frame);
+void baton__holds_init(baton_connector *connector);
 /* The connector ends. What a living process may still read is never given back. */
 void baton__holds_fini(baton_connector *connector);
 

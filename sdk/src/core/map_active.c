@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/siphash.h"
+#include "base/stream_copy.h"
 #include "base/wire.h"
 #include <stdlib.h>
 #include <string.h>
@@ -128,21 +129,32 @@ static bool send_release(baton__peer *peer, const baton_uuid *operation, const b
     return baton__send_control(peer, &frame, NULL, 0) == BATON_OK;
 }
 
-void baton__map_release(baton_operation *op, baton__peer *peer)
+/* Now, or with the next connection. */
+static void tell_release(baton__peer *peer, const baton_uuid *operation, const baton_key *nonce, const baton_key *token)
 {
-    op->a.map->held = false;
-    if (peer->dead || send_release(peer, &op->id, &op->a.nonce, &op->a.token)) {
+    if (peer->dead || send_release(peer, operation, nonce, token)) {
         return;
     }
     baton__release *release = malloc(sizeof(*release));
     if (release == NULL) {
-        BATON__ERROR("%s: out of memory: %s holds its memory until this process ends", op->connector->name, op->peer_name);
+        BATON__WARN("%s: out of memory: %s holds its memory until it asks", peer->connector->name, peer->name);
         return;
     }
-    *release = (baton__release){.operation = op->id, .nonce = op->a.nonce, .token = op->a.token};
+    *release = (baton__release){.operation = *operation, .nonce = *nonce, .token = *token};
     LL_PREPEND(peer->releases, release);
     peer->to_tell = true;
     baton__peer_trouble(peer);
+}
+
+void baton__map_release(baton_operation *op, baton__peer *peer)
+{
+    op->a.map->held = false;
+    tell_release(peer, &op->id, &op->a.nonce, &op->a.token);
+}
+
+void baton__map_answer(baton__peer *peer, const baton__frame *question)
+{
+    tell_release(peer, &question->operation, &question->nonce, &question->key);
 }
 
 /* A read goes on by am; a view has no other way. */
@@ -267,6 +279,7 @@ void baton__map_keys(baton_operation *op, const baton__frame *frame, const baton
         return;
     }
     map->state = BATON__MAP_COPYING;
+    map->streams = op->bytes_total >= op->connector->stream_copy_min;
     map->listed = true;
     DL_APPEND(op->connector->copying, map);
 }
@@ -276,6 +289,23 @@ static void unlist(baton__map *map)
     if (map->listed) {
         map->listed = false;
         DL_DELETE(map->op->connector->copying, map);
+    }
+}
+
+/* Copies past the caches where all of it is larger than they are. */
+static void copy_part(const baton__map *map, const baton__slice *slice, uint64_t at, const uint8_t *from, size_t size, uint32_t *hint)
+{
+    while (size != 0) {
+        baton__piece piece = baton__layout_at(slice->layout, at, hint);
+        size_t part = piece.size < size ? piece.size : size;
+        if (map->streams && part >= BATON__STREAM_PIECE_MIN) {
+            baton__stream_copy(piece.pointer, from, part);
+        } else {
+            memcpy(piece.pointer, from, part);
+        }
+        at += part;
+        from += part;
+        size -= part;
     }
 }
 
@@ -297,7 +327,7 @@ static void copy_slice(baton__map *map, const baton__slice *slice)
             continue;
         }
         uint64_t part = size - inside < end - at ? size - inside : end - at;
-        baton__layout_scatter(slice->layout, at, map->sources[map->which] + inside, (size_t)part, &hint);
+        copy_part(map, slice, at, map->sources[map->which] + inside, (size_t)part, &hint);
         at += part;
     }
 }

@@ -3,6 +3,7 @@
 #include "core/engine.h"
 
 #include "base/error.h"
+#include "base/stream_copy.h"
 #include "transport/segment.h"
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,7 @@ static void on_timer(baton_timer *timer)
 void baton__mapped_init(baton_connector *connector)
 {
     connector->mapped_timer.fire = on_timer;
+    connector->stream_copy_min = baton__stream_copy_min();
 }
 
 void baton__mapped_fini(baton_connector *connector)

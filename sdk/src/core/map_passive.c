@@ -19,6 +19,9 @@ struct baton__hold {
     baton_key token;
     baton__process process;
     /* In quarantine: */
+    baton__peer *peer;
+    baton_uuid session;
+    baton_status reason;
     baton_source life; /* the pidfd of the process */
     uint32_t count;
     baton_descriptor **descriptors;
@@ -169,6 +172,7 @@ static void end_quarantine(baton__hold *hold)
 {
     baton_connector *connector = hold->connector;
     DL_DELETE(connector->holds, hold);
+    hold->peer->holds--;
     BATON__UNCOUNT(connector, quarantined);
     if (hold->life.added_) {
         baton_loop_source_remove(connector->loop, &hold->life);
@@ -185,6 +189,56 @@ static void on_death(baton_source *source, uint32_t events)
 {
     (void)events;
     end_quarantine((baton__hold *)((char *)source - offsetof(baton__hold, life)));
+}
+
+/* The endpoint may have to be made for it, which only a timer may do. A peer that takes nothing gets no more. */
+static void ask(baton__hold *hold)
+{
+    enum { UNANSWERED_MAX = 16 };
+    baton__peer *peer = hold->peer;
+    const baton__identity *identity = baton__identity_get(hold->connector);
+    if (peer->dead || baton__peer_connect(peer) != BATON_OK || peer->transfers > UNANSWERED_MAX) {
+        return;
+    }
+    baton__frame frame = {.type = BATON__FRAME_CANCEL,
+                          .session = hold->session,
+                          .operation = hold->operation,
+                          .key = hold->token,
+                          .nonce = hold->nonce,
+                          .c = baton__reason_pack(hold->reason)};
+    (void)baton__send_control(peer, &frame, identity->block, identity->size);
+}
+
+static void start_asking(baton_connector *connector)
+{
+    /* Without a timer, until the next one: the end of the process tells too. */
+    (void)!baton_loop_timer_start(connector->loop, &connector->holds_timer, baton__after_ms(connector, connector->holds_wait_ms));
+}
+
+static void ask_soon(baton_connector *connector)
+{
+    connector->holds_wait_ms = BATON__ASK_MIN_MS;
+    start_asking(connector);
+}
+
+static void on_time_to_ask(baton_timer *timer)
+{
+    baton_connector *connector = (baton_connector *)((char *)timer - offsetof(baton_connector, holds_timer));
+    baton__hold *hold;
+    DL_FOREACH(connector->holds, hold)
+    {
+        ask(hold);
+    }
+    if (connector->holds != NULL) {
+        connector->holds_wait_ms *= 2;
+        connector->holds_wait_ms = connector->holds_wait_ms > BATON__ASK_MAX_MS ? BATON__ASK_MAX_MS : connector->holds_wait_ms;
+        start_asking(connector);
+    }
+}
+
+void baton__holds_init(baton_connector *connector)
+{
+    connector->holds_timer.fire = on_time_to_ask;
 }
 
 /* False: it is dead. */
@@ -223,7 +277,12 @@ void baton__hold_quarantine(baton__grant *grant)
             hold->descriptors[hold->count++] = kept;
         }
     }
+    hold->peer = grant->peer;
+    hold->session = grant->session;
+    hold->reason = grant->reason;
+    grant->peer->holds++;
     DL_APPEND(op->connector->holds, hold);
+    ask_soon(op->connector);
     BATON__COUNT(op->connector, quarantined);
     BATON__WARN("%s: %s may still read memory of ours; it is held back", op->connector->name, op->peer_name);
     let_go(grant);
@@ -266,6 +325,7 @@ static void keep(baton__hold *hold)
 
 void baton__holds_fini(baton_connector *connector)
 {
+    baton_loop_timer_stop(connector->loop, &connector->holds_timer);
     baton__hold *hold;
     baton__hold *next;
     DL_FOREACH_SAFE(connector->holds, hold, next)

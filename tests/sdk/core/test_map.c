@@ -40,6 +40,8 @@ Test(map, a_piece_of_a_pool_is_read_by_mapping)
     taken = read_from_peer(MIB, "map", "");
     cr_assert_eq(stats_of().pools_mapped, 1, "it is mapped once");
     own_end(&taken);
+    taken = read_from_peer(40 * MIB + 77, "map", ""); /* larger than the caches */
+    own_end(&taken);
     peer_quit(&peer);
     pool_case_end();
 }

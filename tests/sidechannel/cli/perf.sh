@@ -100,6 +100,13 @@ case_maps() {
     check_line "$scratch/perf.out" '^  path       map over [a-z0-9_,]+$'
 }
 
+case_views() {
+    perf --path view --size 4KiB --count 3 --depth 2
+    check_status 0
+    check_line "$scratch/perf.out" '^  path       view over [a-z0-9_,]+$'
+    check_line "$scratch/perf.out" 'of the first and the last transfer is right$'
+}
+
 case_says_that_the_environment_wants_another_link() {
     export UCX_TLS=tcp
     perf --json --link shm --size 4096 --count 5
