@@ -41,11 +41,12 @@ static const char usage[] =
     "\n"
     "  transfers, and those of these that make sense for hand-offs:\n"
     "  --op read|write     from the side that begins it (read)\n"
-    "  --path auto|am|map  map: reads of one segment of 64KiB or more, from a pool\n"
+    "  --path auto|am|map  map: reads of 64KiB or more, from a pool\n"
     "  --size SIZE         such as 4096, 64KiB, 1MB (1MiB; a hand-off 4KiB)\n"
     "  --count N           how many are measured (1000)\n"
     "  --depth D           so many in flight at a time (1)\n"
-    "  --segments K        descriptors that one is made of (1)\n"
+    "  --segments K        pieces that one is made of, a descriptor each (1)\n"
+    "  --stride SIZE       the pieces are one descriptor, so far from each other\n"
     "  --warmup W          so many before them (20)\n"
     "  --timeout SECONDS   for each batch, or hand-off (60)\n";
 

@@ -10,13 +10,15 @@
 struct perf_buffers {
     size_t size;
     size_t segments;
+    size_t stride;      /* 0: each segment is a descriptor */
+    size_t count;       /* descriptors of a slot */
     size_t slots;
-    unsigned char **memory;         /* of each slot */
-    baton_descriptor **descriptors; /* segments of slot 0, of slot 1, ... */
+    unsigned char **memory;         /* of each slot; NULL for pieces of a pool */
+    baton_descriptor **descriptors; /* of slot 0, of slot 1, ... */
     baton_pool *pool;               /* NULL: malloc'ed */
 };
 
-enum { ALIGNMENT = 4096, WORD = sizeof(uint64_t) };
+enum { ALIGNMENT = 4096, LINE = 64, WORD = sizeof(uint64_t) };
 
 /* splitmix64: one word of the data. */
 static uint64_t word_at(uint64_t slot, uint64_t index)
@@ -35,81 +37,109 @@ static bool is_affordable(uint64_t size_bytes, uint64_t slots)
     return pages <= 0 || page <= 0 || size_bytes <= (uint64_t)pages * (uint64_t)page / 2 / slots;
 }
 
+static size_t round_up(size_t size, size_t to)
+{
+    return (size + to - 1) / to * to;
+}
+
+/* Where the segments of a row of bytes begin: none differs from another one by more than a byte. */
+static size_t begin_of(const perf_buffers *buffers, size_t segment)
+{
+    return (size_t)((uint64_t)buffers->size * segment / buffers->segments);
+}
+
+/* Room for one of many segments, and a gap, so that no two are one piece. */
+static size_t place_size(const perf_buffers *buffers)
+{
+    return round_up(buffers->size / buffers->segments + 1, LINE) + LINE;
+}
+
+/* Segments that follow each other lie far apart, as the blocks of a cache do: a prime that does not divide their number takes
+ * every place once. */
+static size_t place_of(const perf_buffers *buffers, size_t segment)
+{
+    size_t prime = buffers->segments % 7919 != 0 ? 7919 : 7907;
+    return (size_t)((uint64_t)segment * prime % buffers->segments);
+}
+
+static uint64_t memory_size(const perf_buffers *buffers)
+{
+    if (buffers->stride != 0) {
+        return (uint64_t)buffers->stride * buffers->segments;
+    }
+    return buffers->segments == 1 ? buffers->size : (uint64_t)place_size(buffers) * buffers->segments;
+}
+
 static baton_status describe(perf_buffers *buffers, size_t slot)
 {
-    size_t each = buffers->size / buffers->segments;
-    for (size_t i = 0; i < buffers->segments; i++) {
-        size_t begin = i * each;
-        size_t size = i + 1 == buffers->segments ? buffers->size - begin : each;
-        baton_status status = baton_descriptor_from_pointer(
-            buffers->memory[slot] + begin, size, BATON_DEVICE_HOST, NULL, NULL,
-            &buffers->descriptors[slot * buffers->segments + i]);
+    unsigned char *memory = buffers->memory[slot];
+    baton_descriptor **list = &buffers->descriptors[slot * buffers->count];
+    baton_status status = BATON_OK;
+    if (buffers->stride != 0) {
+        status = baton_descriptor_create_strided(memory, buffers->size / buffers->segments, buffers->stride, buffers->segments,
+                                                 BATON_DEVICE_HOST, NULL, NULL, list);
+    }
+    for (size_t i = 0; status == BATON_OK && buffers->stride == 0 && i < buffers->segments; i++) {
+        status = baton_descriptor_from_pointer(memory + place_of(buffers, i) * place_size(buffers),
+                                               begin_of(buffers, i + 1) - begin_of(buffers, i), BATON_DEVICE_HOST, NULL, NULL,
+                                               &list[i]);
+    }
+    return status == BATON_OK ? BATON_OK : perf_fail_baton(status, "a descriptor");
+}
+
+static baton_status allocate(perf_buffers *buffers)
+{
+    size_t rounded = round_up((size_t)memory_size(buffers), ALIGNMENT);
+    for (size_t slot = 0; slot < buffers->slots; slot++) {
+        buffers->memory[slot] = aligned_alloc(ALIGNMENT, rounded);
+        if (buffers->memory[slot] == NULL) {
+            return perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory for %zu buffers of %zu bytes",
+                             buffers->slots, buffers->size);
+        }
+        baton_status status = describe(buffers, slot);
         if (status != BATON_OK) {
-            return perf_fail_baton(status, "a descriptor");
+            return status;
         }
     }
     return BATON_OK;
 }
 
-static baton_status allocate(perf_buffers *buffers)
-{
-    size_t rounded = (buffers->size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    buffers->memory = calloc(buffers->slots, sizeof(*buffers->memory));
-    buffers->descriptors = calloc(buffers->slots * buffers->segments, sizeof(baton_descriptor *));
-    bool is_there = buffers->memory != NULL && buffers->descriptors != NULL;
-    for (size_t slot = 0; is_there && slot < buffers->slots; slot++) {
-        buffers->memory[slot] = aligned_alloc(ALIGNMENT, rounded);
-        is_there = buffers->memory[slot] != NULL;
-        baton_status status = is_there ? describe(buffers, slot) : BATON_OK;
-        if (status != BATON_OK) {
-            return status;
-        }
-    }
-    return is_there ? BATON_OK
-                    : perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory for %zu buffers of %zu bytes",
-                                buffers->slots, buffers->size);
-}
-
 static baton_status take_pieces(perf_buffers *buffers)
 {
     baton_pool_options options = BATON_POOL_OPTIONS_INIT;
-    size_t rounded = (buffers->size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    options.capacity_bytes = rounded * buffers->slots;
-    options.alignment_bytes = ALIGNMENT;
+    options.alignment_bytes = buffers->segments == 1 ? ALIGNMENT : LINE;
+    options.capacity_bytes =
+        round_up(buffers->size / buffers->segments + 1, options.alignment_bytes) * buffers->segments * buffers->slots;
     options.group = PERF_GROUP;
-    buffers->memory = calloc(buffers->slots, sizeof(*buffers->memory));
-    buffers->descriptors = calloc(buffers->slots, sizeof(baton_descriptor *));
-    if (buffers->memory == NULL || buffers->descriptors == NULL) {
-        return perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory");
-    }
     baton_status status = baton_pool_create(&options, &buffers->pool);
-    for (size_t slot = 0; status == BATON_OK && slot < buffers->slots; slot++) {
-        status = baton_pool_allocate(buffers->pool, buffers->size, &buffers->descriptors[slot]);
-        if (status == BATON_OK) {
-            buffers->memory[slot] = baton_descriptor_pointer(buffers->descriptors[slot]);
-        }
+    for (size_t i = 0; status == BATON_OK && i < buffers->slots * buffers->segments; i++) {
+        size_t segment = i % buffers->segments;
+        status = baton_pool_allocate(buffers->pool, begin_of(buffers, segment + 1) - begin_of(buffers, segment),
+                                     &buffers->descriptors[i]);
     }
     return status == BATON_OK ? BATON_OK : perf_fail_baton(status, "a pool");
 }
 
-static baton_status create(uint64_t size_bytes, uint64_t segments, uint64_t slots,
-                           baton_status (*fill)(perf_buffers *), perf_buffers **buffers_out)
+static baton_status create(perf_buffers asked, baton_status (*fill)(perf_buffers *), perf_buffers **buffers_out)
 {
-    if (!is_affordable(size_bytes, slots)) {
+    if (!is_affordable(memory_size(&asked), asked.slots)) {
         return perf_fail(
             BATON_ERR_OUT_OF_MEMORY,
-            "%" PRIu64 " buffers of %" PRIu64
-            " bytes are more than half of the memory of this machine; try less --size or --depth",
-            slots, size_bytes);
+            "%zu buffers of %" PRIu64
+            " bytes are more than half of the memory of this machine; try less --size, --stride or --depth",
+            asked.slots, memory_size(&asked));
     }
-    perf_buffers *buffers = calloc(1, sizeof(*buffers));
+    perf_buffers *buffers = malloc(sizeof(*buffers));
     if (buffers == NULL) {
         return perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory");
     }
-    buffers->size = (size_t)size_bytes;
-    buffers->segments = (size_t)segments;
-    buffers->slots = (size_t)slots;
-    baton_status status = fill(buffers);
+    *buffers = asked;
+    buffers->count = asked.stride != 0 ? 1 : asked.segments;
+    buffers->memory = calloc(buffers->slots, sizeof(*buffers->memory));
+    buffers->descriptors = calloc(buffers->slots * buffers->count, sizeof(baton_descriptor *));
+    baton_status status = buffers->memory != NULL && buffers->descriptors != NULL
+                              ? fill(buffers)
+                              : perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory");
     if (status != BATON_OK) {
         perf_buffers_destroy(buffers);
         return status;
@@ -118,15 +148,20 @@ static baton_status create(uint64_t size_bytes, uint64_t segments, uint64_t slot
     return BATON_OK;
 }
 
-baton_status perf_buffers_create(uint64_t size_bytes, uint64_t segments, uint64_t slots,
+baton_status perf_buffers_create(uint64_t size_bytes, uint64_t segments, uint64_t stride_bytes, uint64_t slots,
                                  perf_buffers **buffers_out)
 {
-    return create(size_bytes, segments, slots, allocate, buffers_out);
+    perf_buffers asked = {.size = (size_t)size_bytes,
+                          .segments = (size_t)segments,
+                          .stride = (size_t)stride_bytes,
+                          .slots = (size_t)slots};
+    return create(asked, allocate, buffers_out);
 }
 
-baton_status perf_buffers_create_shared(uint64_t size_bytes, uint64_t slots, perf_buffers **buffers_out)
+baton_status perf_buffers_create_shared(uint64_t size_bytes, uint64_t segments, uint64_t slots, perf_buffers **buffers_out)
 {
-    return create(size_bytes, 1, slots, take_pieces, buffers_out);
+    perf_buffers asked = {.size = (size_t)size_bytes, .segments = (size_t)segments, .slots = (size_t)slots};
+    return create(asked, take_pieces, buffers_out);
 }
 
 void perf_buffers_destroy(perf_buffers *buffers)
@@ -134,11 +169,11 @@ void perf_buffers_destroy(perf_buffers *buffers)
     if (buffers == NULL) {
         return;
     }
-    for (size_t i = 0; buffers->descriptors != NULL && i < buffers->slots * buffers->segments;
+    for (size_t i = 0; buffers->descriptors != NULL && i < buffers->slots * buffers->count;
          i++) {
         baton_descriptor_release(buffers->descriptors[i]);
     }
-    for (size_t slot = 0; buffers->pool == NULL && buffers->memory != NULL && slot < buffers->slots; slot++) {
+    for (size_t slot = 0; buffers->memory != NULL && slot < buffers->slots; slot++) {
         free(buffers->memory[slot]);
     }
     baton_pool_destroy(buffers->pool);
@@ -149,41 +184,96 @@ void perf_buffers_destroy(perf_buffers *buffers)
 
 baton_descriptor *const *perf_buffers_slot(const perf_buffers *buffers, uint64_t slot)
 {
-    return &buffers->descriptors[slot * buffers->segments];
+    return &buffers->descriptors[slot * buffers->count];
 }
 
-size_t perf_buffers_segments(const perf_buffers *buffers)
+size_t perf_buffers_count(const perf_buffers *buffers)
 {
-    return buffers->segments;
+    return buffers->count;
+}
+
+/* The bytes of the row from at on. */
+static void expected_at(uint64_t slot, size_t at, unsigned char *bytes, size_t size)
+{
+    while (size != 0) {
+        uint64_t word = word_at(slot, at / WORD);
+        size_t skip = at % WORD;
+        size_t part = size < WORD - skip ? size : WORD - skip;
+        memcpy(bytes, (const unsigned char *)&word + skip, part);
+        bytes += part;
+        at += part;
+        size -= part;
+    }
+}
+
+/* Each piece of memory of a slot, in the order of its bytes, until one is refused. Returns what was not refused. */
+static size_t walk(const perf_buffers *buffers, size_t slot, size_t (*on)(size_t slot, size_t at, unsigned char *bytes, size_t size))
+{
+    size_t at = 0;
+    for (size_t i = 0; i < buffers->count; i++) {
+        const baton_descriptor *descriptor = buffers->descriptors[slot * buffers->count + i];
+        size_t segment;
+        size_t stride;
+        size_t segments = baton_descriptor_segments(descriptor, &segment, &stride);
+        for (size_t k = 0; k < segments; k++) {
+            size_t good = on(slot, at, (unsigned char *)baton_descriptor_pointer(descriptor) + k * stride, segment);
+            at += good;
+            if (good != segment) {
+                return at;
+            }
+        }
+    }
+    return at;
+}
+
+static size_t fill_piece(size_t slot, size_t at, unsigned char *bytes, size_t size)
+{
+    expected_at(slot, at, bytes, size);
+    return size;
+}
+
+static size_t spoil_piece(size_t slot, size_t at, unsigned char *bytes, size_t size)
+{
+    (void)slot;
+    (void)at;
+    memset(bytes, 0xa5, size);
+    return size;
+}
+
+static size_t check_piece(size_t slot, size_t at, unsigned char *bytes, size_t size)
+{
+    unsigned char expected[512];
+    for (size_t done = 0; done < size;) {
+        size_t part = size - done < sizeof(expected) ? size - done : sizeof(expected);
+        expected_at(slot, at + done, expected, part);
+        for (size_t i = 0; memcmp(bytes + done, expected, part) != 0 && i < part; i++) {
+            if (bytes[done + i] != expected[i]) {
+                return done + i;
+            }
+        }
+        done += part;
+    }
+    return size;
 }
 
 void perf_buffers_fill(perf_buffers *buffers)
 {
     for (size_t slot = 0; slot < buffers->slots; slot++) {
-        for (size_t at = 0; at < buffers->size; at += WORD) {
-            uint64_t word = word_at(slot, at / WORD);
-            size_t left = buffers->size - at;
-            memcpy(buffers->memory[slot] + at, &word, left < WORD ? left : WORD);
-        }
+        (void)walk(buffers, slot, fill_piece);
     }
 }
 
 void perf_buffers_spoil(perf_buffers *buffers)
 {
     for (size_t slot = 0; slot < buffers->slots; slot++) {
-        memset(buffers->memory[slot], 0xa5, buffers->size);
+        (void)walk(buffers, slot, spoil_piece);
     }
 }
 
 baton_status perf_buffers_check(const perf_buffers *buffers, uint64_t slot, const char *what)
 {
-    for (size_t at = 0; at < buffers->size; at += WORD) {
-        uint64_t word = word_at(slot, at / WORD);
-        size_t left = buffers->size - at;
-        if (memcmp(buffers->memory[slot] + at, &word, left < WORD ? left : WORD) != 0) {
-            return perf_fail(BATON_ERR_CHECKSUM,
-                             "the data of the %s transfer is wrong from byte %zu on", what, at);
-        }
-    }
-    return BATON_OK;
+    size_t right = walk(buffers, (size_t)slot, check_piece);
+    return right == buffers->size
+               ? BATON_OK
+               : perf_fail(BATON_ERR_CHECKSUM, "the data of the %s transfer is wrong from byte %zu on", what, right);
 }

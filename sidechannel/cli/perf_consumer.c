@@ -58,7 +58,7 @@ baton_status perf_handoff_consume(const perf_options *options, perf_channel *cha
 {
     perf_buffers *expected = NULL;
     baton_worker *worker = NULL;
-    baton_status status = perf_buffers_create(options->size_bytes, 1, 1, &expected);
+    baton_status status = perf_buffers_create(options->size_bytes, 1, 0, 1, &expected);
     if (status == BATON_OK) {
         perf_buffers_fill(expected);
         status = serve(options, channel, expected, &worker);

@@ -143,7 +143,7 @@ static baton_status prepare(origin *self)
 {
     char name[64];
     const perf_options *options = self->options;
-    baton_status status = perf_buffers_create(options->size_bytes, 1, 1, &self->buffers);
+    baton_status status = perf_buffers_create(options->size_bytes, 1, 0, 1, &self->buffers);
     if (status == BATON_OK) {
         perf_buffers_fill(self->buffers);
         status = brief_peer(self);

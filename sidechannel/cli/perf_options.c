@@ -88,6 +88,12 @@ static perf_parsed take_size(perf_options *options, const char *value)
                    options->size_bytes <= UINT64_C(1) << 40);
 }
 
+static perf_parsed take_stride(perf_options *options, const char *value)
+{
+    return verdict(perf_size_parse(value, &options->stride_bytes) && options->stride_bytes >= 1 &&
+                   options->stride_bytes <= UINT64_C(1) << 40);
+}
+
 #define TAKE_NUMBER(name, field, least, most)                                       \
     static perf_parsed name(perf_options *options, const char *value)               \
     {                                                                               \
@@ -147,6 +153,7 @@ static const option table[] = {
     {"--count", T | H, take_count, "1 .. 10,000,000"},
     {"--depth", T, take_depth, "1 .. 1024"},
     {"--segments", T, take_segments, "1 .. 65,536"},
+    {"--stride", T, take_stride, "a size, as that of --size"},
     {"--warmup", T | H, take_warmup, "0 .. 1,000,000"},
     {"--progress", T | H | I | L, take_progress, "thread or application"},
     {"--timeout", T | H, take_timeout, "1 .. 3,600 seconds"},
@@ -213,6 +220,19 @@ static perf_parsed take_one(int count, char **arguments, int *at, uint32_t *give
     return parsed;
 }
 
+static perf_parsed settle_segments(const perf_options *options)
+{
+    if (options->segments > options->size_bytes) {
+        return wrong("--segments", "is more than the size has bytes");
+    }
+    if (options->stride_bytes != 0 && options->size_bytes % options->segments != 0) {
+        return wrong("--stride", "is for segments of one size: --size is no multiple of --segments");
+    }
+    return options->stride_bytes != 0 && options->stride_bytes < options->size_bytes / options->segments
+               ? wrong("--stride", "is less than a segment")
+               : PERF_PARSED;
+}
+
 /* Which mode it is, and that all options belong to it. */
 static perf_parsed settle_mode(uint32_t given, perf_options *options)
 {
@@ -231,12 +251,10 @@ static perf_parsed settle_mode(uint32_t given, perf_options *options)
         options->size_bytes = options->mode == PERF_MODE_HANDOFF ? 4096 : 1 << 20;
     }
     if (perf_options_map(options) &&
-        (options->mode == PERF_MODE_HANDOFF || options->is_write || options->segments != 1)) {
-        return wrong("--path map", "is for reads of one segment");
+        (options->mode == PERF_MODE_HANDOFF || options->is_write || options->stride_bytes != 0)) {
+        return wrong("--path map", "is for reads without a stride");
     }
-    return options->segments > options->size_bytes
-               ? wrong("--segments", "is more than the size has bytes")
-               : PERF_PARSED;
+    return settle_segments(options);
 }
 
 perf_parsed perf_options_parse(int count, char **arguments, perf_options *options_out)
@@ -262,13 +280,17 @@ perf_parsed perf_options_parse(int count, char **arguments, perf_options *option
 
 static int print_transfer(const perf_options *options, char *line, size_t size)
 {
-    return snprintf(line, size,
+    int length = snprintf(line, size,
                     "--link %s --progress %s --path %s --op %s --size %" PRIu64 " --count %" PRIu64
                     " --depth %" PRIu64 " --segments %" PRIu64 " --warmup %" PRIu64
                     " --timeout %" PRIu64,
                     options->link, options->application ? "application" : "thread", options->path,
                     options->is_write ? "write" : "read", options->size_bytes, options->count,
                     options->depth, options->segments, options->warmup, options->timeout_s);
+    if (length > 0 && (size_t)length < size && options->stride_bytes != 0) {
+        length += snprintf(line + length, size - (size_t)length, " --stride %" PRIu64, options->stride_bytes);
+    }
+    return length;
 }
 
 static int print_handoff(const perf_options *options, char *line, size_t size)

@@ -30,6 +30,7 @@ typedef struct perf_options {
     uint64_t count;
     uint64_t depth;
     uint64_t segments;
+    uint64_t stride_bytes; /* 0: each segment is a descriptor of its own */
     uint64_t warmup;
     uint64_t timeout_s;
     const char *serve;   /* ADDRESS:PORT */

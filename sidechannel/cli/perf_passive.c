@@ -54,7 +54,7 @@ static baton_status make_one(passive *self, uint64_t place, uint64_t slot)
     baton_status status = (self->options->is_write ? baton_connector_create_writable
                                                    : baton_connector_create_readable)(
         self->connector, perf_buffers_slot(self->buffers, slot),
-        perf_buffers_segments(self->buffers), &settings, &self->operations[place]);
+        perf_buffers_count(self->buffers), &settings, &self->operations[place]);
     return status == BATON_OK ? BATON_OK : perf_fail_baton(status, "a passive operation");
 }
 
@@ -159,8 +159,8 @@ static baton_status prepare(passive *self)
     uint64_t slots = perf_transfer_slots(options);
     baton_status status =
         perf_options_map(options)
-            ? perf_buffers_create_shared(options->size_bytes, slots, &self->buffers)
-            : perf_buffers_create(options->size_bytes, options->segments, slots, &self->buffers);
+            ? perf_buffers_create_shared(options->size_bytes, options->segments, slots, &self->buffers)
+            : perf_buffers_create(options->size_bytes, options->segments, options->stride_bytes, slots, &self->buffers);
     if (status != BATON_OK) {
         return status;
     }

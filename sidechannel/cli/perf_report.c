@@ -40,6 +40,7 @@ static void print_json(const perf_options *options, const perf_transfers *transf
     json_line_whole(line, "count", options->count);
     json_line_whole(line, "depth", options->depth);
     json_line_whole(line, "segments", options->segments);
+    json_line_whole(line, "stride_bytes", options->stride_bytes);
     json_line_whole(line, "warmup", options->warmup);
     json_line_text(line, "path", transfers->path);
     json_line_text(line, "transport", transfers->transport);

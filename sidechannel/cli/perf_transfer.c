@@ -110,7 +110,7 @@ static baton_status begin_one(active *self, uint64_t index, uint64_t place, bool
     baton_status status =
         (self->options->is_write ? baton_connector_begin_write : baton_connector_begin_read)(
             self->connector, self->metadata[place], perf_buffers_slot(self->buffers, slot),
-            perf_buffers_segments(self->buffers), &settings, &flying->operation);
+            perf_buffers_count(self->buffers), &settings, &flying->operation);
     return status == BATON_OK ? BATON_OK : fail_transfer(self, index, status);
 }
 
@@ -270,7 +270,7 @@ static baton_status check_data(active *self)
 static baton_status prepare(active *self)
 {
     const perf_options *options = self->options;
-    baton_status status = perf_buffers_create(options->size_bytes, options->segments,
+    baton_status status = perf_buffers_create(options->size_bytes, options->segments, options->stride_bytes,
                                               perf_transfer_slots(options), &self->buffers);
     if (status != BATON_OK) {
         return status;

@@ -149,7 +149,7 @@ BATON_API BATON_CHECKED baton_status baton_connector_progress_wait(baton_connect
     X(operations_cancelled)                                                                        \
     X(operations_errored)                                                                          \
     X(operations_live)   /* gauge */                                                               \
-    X(registrations)     /* times that memory was registered with UCX */                           \
+    X(registrations)     /* ranges of memory that were registered with UCX */                      \
     X(registrations_live) /* gauge */                                                              \
     X(peers_live)        /* gauge */                                                               \
     X(endpoints_created)                                                                           \

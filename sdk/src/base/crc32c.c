@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CRC-32C, eight bytes a step ("slicing by 8").
+ * CRC-32C, eight bytes a step: by the processor's instruction where it has one, else "slicing by 8".
  *
  * A CRC is linear, so an entry of a table is the exclusive or of the entries for its single bits.
  * The compiler makes each table of 256 from eight numbers: entries 1, 2, 4 .. 128. tables[k][n] is
  * what the byte n does to the remainder when k more bytes of zero follow it.
  */
 #include "base/crc32c.h"
+
+#include <string.h>
 
 #define BIT(n, bit, value) ((((n) >> (bit)) & 1U) != 0 ? (value) : 0U)
 #define ENTRY(n, b0, b1, b2, b3, b4, b5, b6, b7)                                     \
@@ -59,7 +61,7 @@ static uint32_t step_8(uint32_t crc, const uint8_t *bytes)
            tables[1][(high >> 16) & 0xff] ^ tables[0][high >> 24];
 }
 
-uint32_t baton__crc32c(uint32_t crc, const void *data, size_t size)
+uint32_t baton__crc32c_by_tables(uint32_t crc, const void *data, size_t size)
 {
     const uint8_t *bytes = (const uint8_t *)data;
     crc = ~crc;
@@ -73,3 +75,34 @@ uint32_t baton__crc32c(uint32_t crc, const void *data, size_t size)
     }
     return ~crc;
 }
+
+#if defined(__x86_64__)
+/* x86 from 2008 on; looked for at run time, since the library is built for all of them. */
+__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, const void *data, size_t size)
+{
+    const uint8_t *bytes = (const uint8_t *)data;
+    crc = ~crc;
+    for (; size >= 8; size -= 8) {
+        uint64_t word;
+        memcpy(&word, bytes, sizeof(word));
+        crc = (uint32_t)__builtin_ia32_crc32di(crc, word);
+        bytes += 8;
+    }
+    for (; size > 0; size--) {
+        crc = __builtin_ia32_crc32qi(crc, *bytes);
+        bytes++;
+    }
+    return ~crc;
+}
+
+uint32_t baton__crc32c(uint32_t crc, const void *data, size_t size)
+{
+    return __builtin_cpu_supports("sse4.2") ? by_instruction(crc, data, size)
+                                            : baton__crc32c_by_tables(crc, data, size);
+}
+#else
+uint32_t baton__crc32c(uint32_t crc, const void *data, size_t size)
+{
+    return baton__crc32c_by_tables(crc, data, size);
+}
+#endif

@@ -34,6 +34,14 @@ baton_status baton__fail(baton_status status, const char *format, ...)
     return status;
 }
 
+baton_status baton__fail_soon(baton_status status, const char *text)
+{
+    size_t length = strnlen(text, ERROR_TEXT_SIZE - 1);
+    memmove(error_text, text, length);
+    error_text[length] = '\0';
+    return status;
+}
+
 baton_status baton__fail_errno(int error_number, const char *format, ...)
 {
     char buffer[128];

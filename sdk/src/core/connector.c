@@ -92,8 +92,10 @@ static baton_status open_engine(baton_connector *connector, const baton__clock *
     if (status != BATON_OK) {
         return status;
     }
-    connector->registrations.table = connector->table;
-    connector->registrations.transport = connector->transport;
+    status = baton__operations_init(connector);
+    if (status != BATON_OK) {
+        return status;
+    }
     baton__inbox_init(connector);
     baton__renewal_init(connector);
     baton__mapped_init(connector);
@@ -145,6 +147,7 @@ static void close_engine(baton_connector *connector)
         baton__views_fini(connector);
         baton__mapped_fini(connector);
         baton__holds_fini(connector);
+        baton__operations_fini(connector);
         connector->table->close(connector->transport);
     }
     baton__outbox_fini(connector);
@@ -326,7 +329,7 @@ static baton_status wait_driving(baton_connector *connector, baton__event *event
     while (!baton__event_is_set(event)) {
         uint64_t now = baton__now(connector);
         if (now >= end_ns) {
-            status = baton__fail(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
+            status = baton__fail_soon(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
             break;
         }
         turn = baton__connector_turn(connector);
@@ -357,7 +360,7 @@ baton_status baton__connector_wait(baton_connector *connector, baton__event *eve
         return wait_driving(connector, event, end);
     }
     if (!baton__event_wait(event, timeout_ms)) {
-        return baton__fail(BATON_ERR_TIMED_OUT, "the wait timed out after %u ms; it goes on", timeout_ms);
+        return baton__fail_soon(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
     }
     return BATON_OK;
 }

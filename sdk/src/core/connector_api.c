@@ -98,7 +98,7 @@ baton_status baton_connector_progress_wait(baton_connector *connector, uint32_t 
         }
         if (now >= end) {
             baton__connector_stop_driving(connector, turn);
-            return baton__fail(BATON_ERR_TIMED_OUT, "progress: nothing to do within %u ms", timeout_ms);
+            return baton__fail_soon(BATON_ERR_TIMED_OUT, "progress: nothing to do in that time");
         }
         if (turn == BATON__TURN_ARMED) {
             baton__loop_sleep(connector->loop, end - now);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making operations: checked and built on the caller's thread, begun on the owner's. */
 #include "core/connector.h"
+#include "core/metadata_memory.h"
 
 #include "base/error.h"
 #include "memory/descriptor.h"
@@ -313,40 +314,43 @@ static bool is_mappable(const baton_operation *op)
     return op->kind == BATON_OPERATION_READABLE;
 }
 
-static baton_status build_metadata(const baton_operation *op, baton_metadata **metadata_out)
+static void list_descriptors(const baton_operation *op, baton_metadata_descriptor *list)
 {
-    baton_connector *connector = op->connector;
-    const baton__identity *identity = baton__identity_get(connector);
-    baton__block block;
-    baton_status status = baton__block_decode(identity->block, identity->size, &block);
-    if (status != BATON_OK) {
-        return status;
-    }
-    block.operation_id = op->id;
-    block.claim_token = baton__claim_token(connector, &op->id, op->attempt);
-    block.attempt = op->attempt;
-    block.flags = is_mappable(op) ? BATON__BLOCK_MAPPABLE : 0;
-    size_t size = baton__block_size(&block);
-    uint8_t *encoded = malloc(size);
-    baton_metadata_descriptor *list = malloc(op->count * sizeof(*list));
-    status = encoded != NULL && list != NULL ? baton__block_encode(&block, encoded, size, &size)
-                                             : baton__fail_memory("metadata");
-    for (uint32_t i = 0; status == BATON_OK && i < op->count; i++) {
+    for (uint32_t i = 0; i < op->count; i++) {
         list[i] = (baton_metadata_descriptor){
             .device = baton_descriptor_device(op->descriptors[i]),
             .address = (uint64_t)(uintptr_t)baton_descriptor_pointer(op->descriptors[i]),
             .size_bytes = baton_descriptor_size(op->descriptors[i]),
         };
     }
+}
+
+static baton_status build_metadata(const baton_operation *op, baton_metadata **metadata_out)
+{
+    baton_connector *connector = op->connector;
+    const baton__identity *identity = baton__identity_get(connector);
+    baton__block block = identity->decoded;
+    block.operation_id = op->id;
+    block.claim_token = baton__claim_token(connector, &op->id, op->attempt);
+    block.attempt = op->attempt;
+    block.flags = is_mappable(op) ? BATON__BLOCK_MAPPABLE : 0;
+    size_t size = baton__block_size(&block);
+    size_t list_size = op->count * sizeof(baton_metadata_descriptor);
+    uint8_t *encoded = baton__metadata_memory_take(size);
+    baton_metadata_descriptor *list = baton__metadata_memory_take(list_size);
+    baton_status status =
+        encoded != NULL && list != NULL ? baton__block_encode(&block, encoded, size, &size)
+                                        : baton__fail_memory("metadata");
     if (status == BATON_OK) {
         char key[BATON_UUID_TEXT_SIZE];
         baton_uuid_print(&op->id, key);
+        list_descriptors(op, list);
         status = baton_metadata_create(op->kind == BATON_OPERATION_READABLE ? BATON_METADATA_READABLE
                                                                             : BATON_METADATA_WRITABLE,
                                        list, op->count, key, encoded, size, metadata_out);
     }
-    free(encoded);
-    free(list);
+    baton__metadata_memory_give(encoded, baton__block_size(&block));
+    baton__metadata_memory_give(list, list_size);
     return status;
 }
 

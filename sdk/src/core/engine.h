@@ -170,7 +170,6 @@ struct baton_operation {
     bool begun;
     bool ending;           /* no new chunk; ends when inflight is 0 */
     bool ready_listed;
-    bool registered;
     uint8_t ready_flags;
     baton_operation_status end_status;
     baton_status reason;
@@ -322,7 +321,8 @@ struct baton_connector {
     baton__hold *holds;      /* in quarantine */
     baton__inbox inbox;
     baton__renewal renewal;
-    baton__registrations registrations;
+    baton__registrations *registrations;
+    baton_task registrations_task; /* some are to be undone */
     baton__table by_nonce;      /* active operations */
     baton__table by_id;         /* passive ones */
     baton__recycler operations; /* memory of what is over */

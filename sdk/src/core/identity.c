@@ -43,6 +43,9 @@ baton_status baton__identity_renew(baton_connector *connector)
         return baton__fail_memory("the connector's identity");
     }
     baton_status status = baton__block_encode(&block, identity->block, size, &identity->size);
+    if (status == BATON_OK) {
+        status = baton__block_decode(identity->block, identity->size, &identity->decoded);
+    }
     if (status != BATON_OK) {
         free(identity);
         return status;

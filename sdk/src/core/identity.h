@@ -8,6 +8,7 @@
  */
 typedef struct baton__identity {
     struct baton__identity *older;
+    baton__block decoded; /* its address lies in block */
     size_t size;
     uint8_t block[];
 } baton__identity;

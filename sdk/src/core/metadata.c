@@ -31,6 +31,7 @@
  * changes, so a copy is one more reference.
  */
 #include "core/metadata.h"
+#include "core/metadata_memory.h"
 
 #include "base/envelope.h"
 #include "base/error.h"
@@ -51,6 +52,7 @@ enum {
 };
 
 struct baton_metadata {
+    size_t memory_size; /* of all of it */
     uint32_t references; /* __atomic */
     baton_metadata_kind kind;
     uint64_t total_size;
@@ -67,11 +69,13 @@ struct baton_metadata {
 static baton_metadata *allocate(size_t count, size_t transport_block_size)
 {
     size_t descriptors_size = count * sizeof(baton_metadata_descriptor);
-    baton_metadata *metadata = malloc(sizeof(*metadata) + descriptors_size + transport_block_size);
+    size_t size = sizeof(baton_metadata) + descriptors_size + transport_block_size;
+    baton_metadata *metadata = baton__metadata_memory_take(size);
     if (metadata == NULL) {
         (void)baton__fail_memory("a metadata");
         return NULL;
     }
+    metadata->memory_size = size;
     metadata->references = 1;
     metadata->total_size = 0;
     metadata->count = count;
@@ -176,7 +180,7 @@ baton_status baton_metadata_create(baton_metadata_kind kind,
     memcpy(metadata->transport_block, transport_block, transport_block_size);
     status = check(metadata, key_length, BATON_ERR_INVALID_ARGUMENT);
     if (status != BATON_OK) {
-        free(metadata);
+        baton__metadata_memory_give(metadata, metadata->memory_size);
         return status;
     }
     *metadata_out = metadata;
@@ -199,7 +203,7 @@ baton_status baton_metadata_copy(const baton_metadata *metadata, baton_metadata 
 void baton_metadata_destroy(baton_metadata *metadata)
 {
     if (metadata != NULL && __atomic_fetch_sub(&metadata->references, 1, __ATOMIC_ACQ_REL) == 1) {
-        free(metadata);
+        baton__metadata_memory_give(metadata, metadata->memory_size);
     }
 }
 
@@ -313,7 +317,7 @@ baton_status baton_metadata_decode(const void *data, size_t size, baton_metadata
     }
     status = copy_parts(&parts, metadata);
     if (status != BATON_OK) {
-        free(metadata);
+        baton__metadata_memory_give(metadata, metadata->memory_size);
         return status;
     }
     *metadata_out = metadata;

@@ -99,9 +99,38 @@ static void count_end(baton_connector *connector, baton_operation_status status)
 
 static void publish_registrations(baton_connector *connector)
 {
-    __atomic_store_n(&connector->stats.registrations, connector->registrations.made, __ATOMIC_RELAXED);
-    __atomic_store_n(&connector->stats.registrations_live, connector->registrations.live,
+    __atomic_store_n(&connector->stats.registrations, baton__registrations_made(connector->registrations), __ATOMIC_RELAXED);
+    __atomic_store_n(&connector->stats.registrations_live, baton__registrations_live(connector->registrations),
                      __ATOMIC_RELAXED);
+}
+
+static void undo_registrations(baton_task *task)
+{
+    baton_connector *connector = (baton_connector *)((char *)task - offsetof(baton_connector, registrations_task));
+    if (connector->registrations != NULL) { /* else it has ended since */
+        baton__registrations_work(connector->registrations);
+        publish_registrations(connector);
+    }
+}
+
+static void wake_for_registrations(void *context)
+{
+    baton_connector *connector = context;
+    (void)baton_loop_post(connector->loop, &connector->registrations_task);
+}
+
+baton_status baton__operations_init(baton_connector *connector)
+{
+    connector->registrations_task.run = undo_registrations;
+    return baton__registrations_create(connector->table, connector->transport, wake_for_registrations, connector,
+                                       &connector->registrations);
+}
+
+void baton__operations_fini(baton_connector *connector)
+{
+    baton__registrations_end(connector->registrations);
+    connector->registrations = NULL;
+    __atomic_store_n(&connector->stats.registrations_live, 0, __ATOMIC_RELAXED);
 }
 
 static void leave_tables(baton_operation *op)
@@ -116,11 +145,6 @@ static void leave_tables(baton_operation *op)
     } else {
         baton__table_remove(&connector->by_id, &op->p.by_id);
     }
-    for (uint32_t i = 0; op->registered && op->descriptors != NULL && i < op->count; i++) {
-        baton__registration_release(&connector->registrations, op->descriptors[i]);
-    }
-    op->registered = false;
-    publish_registrations(connector);
 }
 
 void baton__operation_end(baton_operation *op, baton_status reason, int native)
@@ -226,21 +250,15 @@ static void on_deadline(baton_timer *timer)
     baton__operation_stop(op, BATON_ERR_DEADLINE, 0);
 }
 
+/* For this operation and for later ones, until the descriptor is released. */
 static baton_status register_memory(baton_operation *op)
 {
-    for (uint32_t i = 0; op->descriptors != NULL && i < op->count; i++) {
-        baton_status status =
-            baton__registration_acquire(&op->connector->registrations, op->descriptors[i]);
-        if (status != BATON_OK) {
-            while (i-- > 0) {
-                baton__registration_release(&op->connector->registrations, op->descriptors[i]);
-            }
-            return status;
-        }
+    baton_status status = BATON_OK;
+    for (uint32_t i = 0; status == BATON_OK && op->descriptors != NULL && i < op->count; i++) {
+        status = baton__registration_need(op->connector->registrations, op->descriptors[i]);
     }
-    op->registered = true;
     publish_registrations(op->connector);
-    return BATON_OK;
+    return status;
 }
 
 void baton__operation_begin(baton_operation *op)

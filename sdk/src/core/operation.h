@@ -15,6 +15,11 @@ static inline bool baton__is_verdict(baton_status reason)
     return reason == BATON_OK || reason == BATON_ERR_NACKED;
 }
 
+/* What operations of a connector share. Once its transport is open. Errors: ERR_OUT_OF_MEMORY. */
+baton_status baton__operations_init(baton_connector *connector);
+/* Before the transport is closed. */
+void baton__operations_fini(baton_connector *connector);
+
 baton_operation_status baton__operation_status(const baton_operation *operation);
 /* The one setter: checks the transition, traces it. */
 void baton__operation_set_status(baton_operation *operation, baton_operation_status status);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "device/device.h"
+#include "memory/registration.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -238,6 +239,7 @@ void baton_descriptor_release(baton_descriptor *descriptor)
     if (before != 1) {
         return;
     }
+    baton__registration_drop(descriptor);
     if (descriptor->release != NULL) {
         descriptor->release(descriptor->pointer, baton__descriptor_extent(descriptor), descriptor->context);
     }

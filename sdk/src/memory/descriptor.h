@@ -16,6 +16,7 @@ struct baton_descriptor {
     size_t segments; /* 1: it is one piece */
     baton_release_fn release; /* NULL: the owner does not learn when the memory is quiet */
     void *context;
+    struct baton__registration_link *links; /* __atomic; registration.h */
     const struct baton_pool *pool; /* NULL: not a piece of one */
     const baton_tensor *tensor;    /* NULL or tensor_storage */
     baton_tensor tensor_storage[]; /* one or none */

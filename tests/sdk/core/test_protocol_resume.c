@@ -116,6 +116,7 @@ Test(protocol_resume, nothing_is_left_when_all_is_over)
         pair_end(&h);
         fake_before_delivery(BATON__FRAME_WRITE, NULL);
     }
+    pair_pump();
     for (int i = 0; i < 2; i++) {
         baton_connector_stats stats = pair_stats(i);
         cr_assert_eq(stats.operations_live, 0);

@@ -25,6 +25,8 @@ case_has_many_in_flight_and_many_segments() {
         check_transfer read 100001 33 4 3 '[a-z0-9_,]+'
         perf --json --op write --size 7 --count 5 --depth 16 --segments 7 --warmup 0 --progress "$progress"
         check_transfer write 7 5 16 7 '[a-z0-9_,]+'
+        perf --json --size 100000 --count 5 --segments 100 --stride 4KiB --progress "$progress"
+        check_transfer read 100000 5 1 100 '[a-z0-9_,]+' 4096
         perf --json --size 1 --count 1 --path am --progress "$progress" --device host
         check_transfer read 1 1 1 1 '[a-z0-9_,]+'
     done
@@ -61,7 +63,10 @@ case_refuses_wrong_arguments() {
     check_usage --link ib
     check_usage --path dma
     check_usage --path map --op write
-    check_usage --path map --segments 2
+    check_usage --path map --segments 2 --stride 1MiB
+    check_usage --size 10 --segments 3 --stride 4
+    check_usage --size 12 --segments 3 --stride 3
+    check_usage --stride
     check_usage --path map --handoff
     check_usage --op move
     check_usage --live 10 --idle 1
@@ -88,6 +93,9 @@ case_says_what_is_not_in_this_version() {
 
 case_maps() {
     perf --path map --size 1MiB --count 3 --depth 2
+    check_status 0
+    check_line "$scratch/perf.out" '^  path       map over [a-z0-9_,]+$'
+    perf --path map --size 1MiB --count 3 --segments 2000
     check_status 0
     check_line "$scratch/perf.out" '^  path       map over [a-z0-9_,]+$'
 }

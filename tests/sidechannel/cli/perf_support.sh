@@ -62,9 +62,9 @@ check_json() {
     fi
 }
 
-# check_transfer OP SIZE COUNT DEPTH SEGMENTS TRANSPORT
+# check_transfer OP SIZE COUNT DEPTH SEGMENTS TRANSPORT [STRIDE]
 check_transfer() {
-    check_json perf "\"op\":\"$1\",\"size_bytes\":$2,\"count\":$3,\"depth\":$4,\"segments\":$5,\"warmup\":[0-9]+,\"path\":\"am\",\
+    check_json perf "\"op\":\"$1\",\"size_bytes\":$2,\"count\":$3,\"depth\":$4,\"segments\":$5,\"stride_bytes\":${7:-0},\"warmup\":[0-9]+,\"path\":\"am\",\
 \"transport\":\"$6\",$latency,\"gb_per_s\":$real,\"cpu_s_per_gb\":$real,\"active_cpu_s_per_gb\":$real,\
 \"passive_cpu_s_per_gb\":$real,\"data_checked\":true,$setting"
 }

@@ -11,7 +11,7 @@ enum { SIZE = 10001, SEGMENTS = 4, SLOTS = 3 };
 static perf_buffers *make(void)
 {
     perf_buffers *buffers = NULL;
-    cr_assert_eq(perf_buffers_create(SIZE, SEGMENTS, SLOTS, &buffers), BATON_OK, "%s",
+    cr_assert_eq(perf_buffers_create(SIZE, 1, 0, SLOTS, &buffers), BATON_OK, "%s",
                  perf_failure_text());
     perf_buffers_fill(buffers);
     return buffers;
@@ -27,21 +27,38 @@ static void is_wrong(const perf_buffers *buffers, uint64_t slot)
     cr_expect_eq(perf_buffers_check(buffers, slot, "first"), BATON_ERR_CHECKSUM);
 }
 
-Test(perf_buffers, segments_cover_a_slot)
+/* No byte is in two segments, no two segments are one piece, and the data is that of the row. */
+static void check_segments(size_t size, size_t segments, size_t stride, size_t count)
 {
-    perf_buffers *buffers = make();
-    cr_assert_eq(perf_buffers_segments(buffers), SEGMENTS);
+    perf_buffers *buffers = NULL;
+    cr_assert_eq(perf_buffers_create(size, segments, stride, SLOTS, &buffers), BATON_OK, "%s", perf_failure_text());
+    cr_assert_eq(perf_buffers_count(buffers), count);
+    perf_buffers_spoil(buffers);
+    perf_buffers_fill(buffers);
     for (uint64_t slot = 0; slot < SLOTS; slot++) {
-        unsigned char *at = memory_of(buffers, slot);
         size_t total = 0;
-        for (size_t i = 0; i < SEGMENTS; i++) {
-            const baton_descriptor *segment = perf_buffers_slot(buffers, slot)[i];
-            cr_expect_eq(baton_descriptor_pointer(segment), at + total);
-            total += baton_descriptor_size(segment);
+        cr_expect_eq(perf_buffers_check(buffers, slot, "first"), BATON_OK);
+        for (size_t i = 0; i < count; i++) {
+            baton_descriptor *descriptor = perf_buffers_slot(buffers, slot)[i];
+            unsigned char *last = (unsigned char *)baton_descriptor_pointer(descriptor);
+            total += baton_descriptor_size(descriptor);
+            *last ^= 1;
+            is_wrong(buffers, slot);
+            *last ^= 1;
         }
-        cr_expect_eq(total, SIZE);
+        cr_expect_eq(total, size);
+        cr_expect_eq(perf_buffers_check(buffers, slot, "first"), BATON_OK);
     }
     perf_buffers_destroy(buffers);
+}
+
+Test(perf_buffers, segments_cover_a_slot)
+{
+    check_segments(SIZE, SEGMENTS, 0, SEGMENTS);
+    check_segments(SIZE, SIZE, 0, SIZE);
+    check_segments(7919 * 4, 7919, 0, 7919);
+    check_segments(SEGMENTS * (size_t)1000, SEGMENTS, 1024, 1);
+    check_segments(SEGMENTS * (size_t)1000, SEGMENTS, 1000, 1);
     perf_buffers_destroy(NULL);
 }
 
@@ -87,6 +104,6 @@ Test(perf_buffers, data_of_another_slot_or_place_is_wrong)
 Test(perf_buffers, more_than_half_of_the_machine_is_refused)
 {
     perf_buffers *buffers = NULL;
-    cr_expect_eq(perf_buffers_create(UINT64_C(1) << 50, 1, 3, &buffers), BATON_ERR_OUT_OF_MEMORY);
+    cr_expect_eq(perf_buffers_create(UINT64_C(1) << 50, 1, 0, 3, &buffers), BATON_ERR_OUT_OF_MEMORY);
     cr_expect_null(buffers);
 }
