@@ -2,7 +2,7 @@
 """What the suite measures: its groups of cases, for a full run and for --quick.
 
 Names: <who>/<link>/<op>/<size>/d<in flight>. who is raw (UCX by hand, active messages), rma (UCX's get and put), app
-(baton, the application drives progress), thread (baton with its owner thread), nixl, perftest, map, memcpy, view.
+(baton, the application drives progress), thread (baton with its owner thread), nixl, perftest, map, view.
 """
 
 import os
@@ -35,17 +35,16 @@ class Plan:
         self.nats_url = nats_url
         self.nixl = nixl  # environment of nixl_transfer, or the reason why there is none
         self.quick = quick
-        self.rounds = 3 if quick else 9
+        self.rounds = 3 if quick else 5
         self.budget_s = 90 if quick else 3600  # then each group that is left gets one round
-        self.has_view = "view" in run_program([str(self.baton), "perf", "--help"])
 
     def count(self, size_bytes, link):
         if size_bytes <= 64 * KIB:
             count = 2000 if self.quick else 20000
             return count // 4 if link == "tcp" else count
         if size_bytes <= MIB:
-            return 200 if self.quick else 1500
-        return 2 if self.quick else 10
+            return 200 if self.quick else 1000
+        return 2 if self.quick else 6
 
     def warmup(self, size_bytes, depth=1):
         return 200 if size_bytes <= 64 * KIB else 20 if size_bytes <= MIB else depth + 2
@@ -102,11 +101,9 @@ class Plan:
         return cases
 
     def views(self):
-        """None in a version of baton that has no views."""
-        sizes = (64 * KIB, 64 * MIB)
-        return [program_case(f"view/{size_text(size)}",
-                             [self.baton, "perf", "--json", "--path", "view", "--progress", "application",
-                              *self.transfer("shm", "read", size, 1)]) for size in sizes if self.has_view]
+        return [program_case(f"view/{progress}", [self.bin / "bench_view", "--size", 64 * MIB, "--count", 200 if self.quick else 900,
+                                                  "--warmup", 20, "--progress", progress])
+                for progress in ("application", "thread")]
 
     def segments(self):
         count = 3 if self.quick else 10
@@ -115,7 +112,7 @@ class Plan:
                               "--count", count, "--warmup", 3, "--segments", pieces]) for pieces in (1, SEGMENTS)]
 
     def handoff(self, link, progress):
-        count = 1000 if self.quick else 5000
+        count = 1000 if self.quick else 3000
         return program_case(f"handoff-{progress}/{link}",
                             [self.bin / "bench_handoff", "--nats", self.nats_url, "--link", link, "--progress", progress,
                              "--size", 4 * KIB, "--count", count, "--warmup", 100])
@@ -187,6 +184,5 @@ def groups(plan):
                     yield f"{link} {op} {size_text(size)}, {depth} in flight", cases
     for size in (MIB, 64 * MIB):
         yield f"map {size_text(size)}", plan.mapped(size)
-    if plan.has_view:
-        yield "views", plan.views()
+    yield "views", plan.views()
     yield f"{SEGMENTS} segments", plan.segments()

@@ -8,6 +8,8 @@
  * NATS
  *   --progress thread        baton's owner threads do
  *
+ * --op handoff runs hand-offs alone, all (the default) the baselines too.
+ *
  * Two baselines, and the faster one counts:
  *   ping      a request over baton's own event loop, by the same threads (baton_worker_ping, some
  * 250 bytes of JSON) request   the faster way that nats.c has without a loop of one's own: SendAsap
@@ -23,7 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROUNDS = 10, WAIT_MS = 10000, REQUEST_SIZE = 400 };
+enum { KINDS = 3, ROUNDS = 10, WAIT_MS = 10000, REQUEST_SIZE = 400 };
 
 typedef struct origin {
     measure_options options;
@@ -80,6 +82,9 @@ static baton_worker *open_worker(const measure_options *options, const char *nam
     nats.url = options->nats;
     connector.progress =
         is_application(options) ? BATON_PROGRESS_APPLICATION : BATON_PROGRESS_THREAD;
+    if (options->spin_us != UINT64_MAX) {
+        connector.spin_us = (uint32_t)options->spin_us;
+    }
     settings.name = name;
     settings.nats = &nats;
     settings.connector = &connector;
@@ -221,15 +226,15 @@ static void prepare(origin *self)
 
 typedef double (*measured_fn)(origin *self);
 
-static void print(const origin *self, size_t count, const measure_statistics kinds[3])
+static void print(const origin *self, size_t count, const measure_statistics kinds[KINDS], int used)
 {
-    const char *names[3] = {"", "ping_", "request_"};
+    const char *names[KINDS] = {"", "ping_", "request_"};
     (void)printf("{\"type\":\"handoff\",\"size_bytes\":%llu,\"count\":%zu,\"link\":\"%s\","
                  "\"progress\":\"%s\","
                  "\"path\":\"%s\",\"transport\":\"%s\"",
                  (unsigned long long)self->options.size_bytes, count, self->options.link,
                  self->options.progress, self->outcome.path, self->outcome.transport);
-    for (int kind = 0; kind < 3; kind++) {
+    for (int kind = 0; kind < used; kind++) {
         (void)printf(",\"%sp50_us\":%.3f,\"%sp99_us\":%.3f,\"%sbest_us\":%.3f", names[kind],
                      kinds[kind].p50, names[kind], kinds[kind].p99, names[kind], kinds[kind].best);
     }
@@ -238,11 +243,12 @@ static void print(const origin *self, size_t count, const measure_statistics kin
 
 static void run(origin *self)
 {
-    const measured_fn functions[3] = {one_handoff, one_ping, one_request};
+    const measured_fn functions[KINDS] = {one_handoff, one_ping, one_request};
+    int used = strcmp(self->options.op, "handoff") == 0 ? 1 : KINDS;
     size_t each = self->options.count / ROUNDS + 1;
-    double *samples[3];
-    measure_statistics kinds[3];
-    for (int kind = 0; kind < 3; kind++) {
+    double *samples[KINDS];
+    measure_statistics kinds[KINDS];
+    for (int kind = 0; kind < used; kind++) {
         samples[kind] = calloc(each * ROUNDS, sizeof(double));
         if (samples[kind] == NULL) {
             measure_fail("no memory");
@@ -252,22 +258,22 @@ static void run(origin *self)
         }
     }
     for (size_t round = 0; round < ROUNDS; round++) {
-        for (int kind = 0; kind < 3; kind++) {
+        for (int kind = 0; kind < used; kind++) {
             for (size_t i = 0; i < each; i++) {
                 samples[kind][round * each + i] = functions[kind](self);
             }
         }
     }
-    for (int kind = 0; kind < 3; kind++) {
+    for (int kind = 0; kind < used; kind++) {
         kinds[kind] = measure_summarize(samples[kind], each * ROUNDS);
         free(samples[kind]);
     }
-    print(self, each * ROUNDS, kinds);
+    print(self, each * ROUNDS, kinds, used);
 }
 
 int main(int count, char **arguments)
 {
-    origin self = {.options = measure_parse(count, arguments, "read"),
+    origin self = {.options = measure_parse(count, arguments, "all"),
                    .outcome = BATON_OUTCOME_INIT};
     self.fd = self.options.peer_fd >= 0 ? self.options.peer_fd : measure_start_peer(arguments);
     measure_set_transports(self.options.link);

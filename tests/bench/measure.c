@@ -46,7 +46,8 @@ static void take(measure_options *options, const char *name, const char *value)
         uint64_t *number;
     } numbers[] = {{"--size", &options->size_bytes}, {"--count", &options->count},
                    {"--warmup", &options->warmup},   {"--depth", &options->depth},
-                   {"--slots", &options->slots},     {"--spinners", &options->spinners}};
+                   {"--slots", &options->slots},     {"--spinners", &options->spinners},
+                   {"--spin-us", &options->spin_us}};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         if (strcmp(name, numbers[i].name) == 0) {
             *numbers[i].number = number_of(name, value);
@@ -75,6 +76,7 @@ measure_options measure_parse(int count, char **arguments, const char *op_defaul
                                .count = 1000,
                                .warmup = 20,
                                .depth = 1,
+                               .spin_us = UINT64_MAX,
                                .link = "any",
                                .progress = "application",
                                .nats = "nats://127.0.0.1:4222",
@@ -239,10 +241,17 @@ int measure_start_peer(char **arguments)
 {
     int ends[2];
     char number[16];
+    char program[4096];
     char *copies[ARGUMENTS_MAX + 3] = {0};
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
         measure_fail("a socket: %s", strerror(errno));
     }
+    /* By its name: under valgrind the link itself is another program. */
+    ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    if (length < 0) {
+        measure_fail("/proc/self/exe: %s", strerror(errno));
+    }
+    program[length] = '\0';
     size_t used = 0;
     for (; arguments[used] != NULL && used < ARGUMENTS_MAX; used++) {
         copies[used] = arguments[used];
@@ -256,7 +265,7 @@ int measure_start_peer(char **arguments)
         (void)close(ends[0]);
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() == parent) {
-            (void)execv("/proc/self/exe", copies);
+            (void)execv(program, copies);
         }
         _Exit(2);
     }

@@ -25,8 +25,10 @@ typedef struct measure_options {
     uint64_t spinners;    /* --spinners, processes that are in the way; raw_handover alone */
     const char *link;     /* --link: any, shm, tcp; only printed, and UCX_TLS is set from it */
     const char *progress; /* --progress: thread or application; nixl_transfer and bench_handoff */
-    const char *nats;     /* --nats, the URL of a server; bench_handoff alone */
-    int peer_fd;          /* --peer-fd: this is the other process, and its socket; -1: it is not */
+    uint64_t spin_us; /* --spin-us, of baton's connectors; UINT64_MAX: its default; bench_handoff
+                         alone */
+    const char *nats; /* --nats, the URL of a server; bench_handoff alone */
+    int peer_fd;      /* --peer-fd: this is the other process, and its socket; -1: it is not */
 } measure_options;
 
 /* Ends the program with 2. */

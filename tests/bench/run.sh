@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The benchmark suite: what baton does beside what UCX, NATS and NIXL do on the same machine in the same minutes.
 #
-#   tests/bench/run.sh            all of it, nine rounds
+#   tests/bench/run.sh            all of it, five rounds
 #   tests/bench/run.sh --quick    three rounds, less of each, in two minutes after the build: what CI runs
 #   tests/bench/run.sh --only WORD [...]   only the groups whose title has the word, such as "shm read" or "hand-offs"
 #
