@@ -162,10 +162,14 @@ def connect_perftest(port, size_bytes, count, environment):
             time.sleep(0.05)
 
 
-def groups(plan):
-    """(title, cases), in order. Those that are compared are in one group."""
+def baseline_groups(plan):
     for link in ("shm", "tcp"):
         yield f"strength of the baseline, {link}", [plan.strong(link, "read"), plan.perftest(link), plan.strong(link, "write")]
+
+
+def groups(plan):
+    """(title, cases), in order. Those that are compared are in one group."""
+    yield from baseline_groups(plan)
     yield "hand-offs", [plan.handoff(link, progress) for progress in ("application", "thread") for link in ("shm", "tcp")]
     yield "thread hand-over", [plan.handover(op, spinners) for op in ("spin", "sleep") for spinners in (0, 1)]
     for link in ("shm", "tcp"):

@@ -19,6 +19,10 @@ def wanted_text(row):
     return "" if row.wanted is None else f"{row.wanted[0]} {row.wanted[1]:g}"
 
 
+def number(ratio):
+    return "" if ratio is None else f"{ratio:.2f}"
+
+
 def table_lines(machine, rows):
     yield f"{machine['date']}, {machine['cpu']}, {machine['cores']} cores; others used {machine['others_percent']} % of them " \
           f"before the run, load {machine['load_before']} before and {machine['load_after']} after; UCX {machine['ucx']}, " \
@@ -29,10 +33,9 @@ def table_lines(machine, rows):
         if row.group != group:
             group = row.group
             yield ""
-            yield f"| {group} | reach | ratio | | measured |"
-            yield "|---|---|---|---|---|"
-        got = "" if row.got is None else f"{row.got:.2f}"
-        yield f"| {row.what} | {wanted_text(row)} | {got} | {row.verdict()} | {row.detail} |"
+            yield f"| {group} | reach | ratio | of the best rounds | | medians |"
+            yield "|---|---|---|---|---|---|"
+        yield f"| {row.what} | {wanted_text(row)} | {number(row.got)} | {number(row.best)} | {row.verdict()} | {row.detail} |"
 
 
 def write_table(folder, machine, rows):

@@ -4,6 +4,7 @@
 #   tests/bench/run.sh            all of it, five rounds
 #   tests/bench/run.sh --quick    three rounds, less of each, in two minutes after the build: what CI runs
 #   tests/bench/run.sh --only WORD [...]   only the groups whose title has the word, such as "shm read" or "hand-offs"
+#   tests/bench/run.sh --rounds N [...]    so many rounds
 #
 # Writes results.json, table.md and plots into build/bench-results (or BATON_BENCH_OUT). The exit status is 1 if a
 # program failed or if a raw program is too slow to be compared with; targets of speed are reported, not judged.
@@ -24,12 +25,12 @@ arguments=()
 while (($# > 0)); do
     case "$1" in
     --quick) arguments+=(--quick) ;;
-    --only)
-        arguments+=(--only "${2:?--only needs a word}")
+    --only | --rounds)
+        arguments+=("$1" "${2:?$1 needs a value}")
         shift
         ;;
     *)
-        printf 'usage: tests/bench/run.sh [--quick] [--only WORD]\n' >&2
+        printf 'usage: tests/bench/run.sh [--quick] [--only WORD] [--rounds N]\n' >&2
         exit 2
         ;;
     esac

@@ -79,6 +79,11 @@ class Measurement:
     def median(self, field):
         return statistics.median(sample[field] for sample in self.samples)
 
+    def best(self, field):
+        """Of the rounds: the highest rate, the smallest of everything else."""
+        choose = max if field == "gb_per_s" else min
+        return choose(sample[field] for sample in self.samples)
+
     def quartiles(self, field):
         values = sorted(sample[field] for sample in self.samples)
         if len(values) < 2:
@@ -91,7 +96,7 @@ class Measurement:
         values = {}
         for field in self.fields():
             low, high = self.quartiles(field)
-            values[field] = {"median": self.median(field), "low": low, "high": high,
+            values[field] = {"median": self.median(field), "best": self.best(field), "low": low, "high": high,
                              "rounds": [sample[field] for sample in self.samples]}
         return {"name": self.name, **constant, "values": values}
 
