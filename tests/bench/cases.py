@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the suite measures: its groups of cases, for a full run and for --quick.
 
-Names: <who>/<link>/<op>/<size>/d<in flight>. who is raw (UCX by hand, active messages), rma (UCX's get and put), app
+Names: <who>/<link>/<op>/<size>/d<in flight>. who is raw (UCX by hand, active messages), rma (UCX's get and put), rawcopied (raw without zero copy), app
 (baton, the application drives progress), thread (baton with its owner thread), nixl, perftest, map, view.
 """
 
@@ -57,14 +57,21 @@ class Plan:
         return program_case(f"raw/{link}/{op}/{size_text(size_bytes)}/d{depth}",
                             [self.bin / "raw_am", *self.transfer(link, op, size_bytes, depth)])
 
-    def rma(self, op, size_bytes):
+    def raw_copied(self, op, size_bytes):
+        """Without TCP's zero copy, which baton cannot have: memory that the kernel still reads cannot be taken back from it."""
+        return program_case(f"rawcopied/tcp/{op}/{size_text(size_bytes)}/d1",
+                            [self.bin / "raw_am", *self.transfer("tcp", op, size_bytes, 1)], {"UCX_ZCOPY_THRESH": "inf"})
+
+    def rma(self, op, size_bytes, segment):
+        """segment: of TCP; 8K is what UCX comes with, 64K what raw_am and baton have."""
         arguments = self.transfer("tcp", op, size_bytes, 1)
         count = arguments.index("--count") + 1
         if size_bytes > MIB:
             arguments[count] = 1 if self.quick else 3
         elif op == "put" and size_bytes == MIB:
             arguments[count] = 50 if self.quick else 300
-        return program_case(f"rma/tcp/{op}/{size_text(size_bytes)}/d1", [self.bin / "raw_rma", *arguments])
+        return program_case(f"rma-{segment}/tcp/{op}/{size_text(size_bytes)}/d1", [self.bin / "raw_rma", *arguments],
+                            {"UCX_TCP_TX_SEG_SIZE": segment})
 
     def by_baton(self, progress, link, op, size_bytes, depth):
         who = "app" if progress == "application" else "thread"
@@ -186,7 +193,10 @@ def groups(plan):
                         if not plan.quick:
                             cases.append(plan.by_nixl(link, op, size, depth, "thread"))
                         if link == "tcp":
-                            cases.append(plan.rma("get" if op == "read" else "put", size))
+                            call = "get" if op == "read" else "put"
+                            cases += [plan.rma(call, size, "8K"), plan.rma(call, size, "64K")]
+                            if size >= MIB:
+                                cases.append(plan.raw_copied(op, size))
                     yield f"{link} {op} {size_text(size)}, {depth} in flight", cases
     for size in (MIB, 64 * MIB):
         yield f"map {size_text(size)}", plan.mapped(size)

@@ -100,8 +100,10 @@ def add_bandwidth(table, link, sizes, group):
                 for who, words in WHO:
                     name = f"{link}/{op}/{size_text(size)}/d{depth}"
                     if f"raw/{name}" in table.results.measurements:
-                        table.add_rates(group, f"{op} {size_text(size)}, {depth} in flight, {words}", (">=", 0.95),
-                                        f"{who}/{name}", f"raw/{name}")
+                        what = f"{op} {size_text(size)}, {depth} in flight, {words}"
+                        table.add_rates(group, what, (">=", 0.95), f"{who}/{name}", f"raw/{name}")
+                        if f"rawcopied/{name}" in table.results.measurements:
+                            table.add_rates(group, f"{what}; raw without zero copy", None, f"{who}/{name}", f"rawcopied/{name}")
 
 
 def add_small(table):
@@ -129,8 +131,10 @@ def add_tcp_rma(table):
     for op, call, limit in (("read", "get", 3), ("write", "put", 20)):
         for size in (4 * KIB, MIB, 64 * MIB):
             for who, words in WHO:
-                table.add_rates("`am`, TCP, against UCX's get and put", f"{op} {size_text(size)} to ucp_{call}, {words}", (">=", limit),
-                                f"{who}/tcp/{op}/{size_text(size)}/d1", f"rma/tcp/{call}/{size_text(size)}/d1")
+                name = f"{who}/tcp/{op}/{size_text(size)}/d1"
+                for segment, limits, remark in (("8K", (">=", limit), "as UCX comes"), ("64K", None, "in segments of 64K")):
+                    table.add_rates("`am`, TCP, against UCX's get and put", f"{op} {size_text(size)} to ucp_{call} {remark}, {words}",
+                                    limits, name, f"rma-{segment}/tcp/{call}/{size_text(size)}/d1")
 
 
 def add_map(table):
