@@ -40,6 +40,7 @@ static inline void case_begin(const char *tls)
     peer_start(&peer, "sdk_peer", NULL);
     baton_connector_options options = BATON_CONNECTOR_OPTIONS_INIT;
     options.name = "test";
+    options.rma = getenv("BATON_TEST_RMA") != NULL;
     cr_assert_eq(baton_connector_create(&options, &connector), BATON_OK, "%s", baton_error_text());
 }
 

@@ -46,6 +46,10 @@ typedef struct baton__hold baton__hold;
 typedef struct baton__map baton__map;
 typedef struct baton__mapped baton__mapped;
 typedef struct baton__release baton__release;
+typedef struct baton__reach baton__reach;
+typedef struct baton__exposure baton__exposure;
+typedef struct baton__rma_out baton__rma_out;
+typedef struct baton__rma_side baton__rma_side;
 
 enum {
     BATON__CHUNK_BYTES = 1024 * 1024, /* see sdk/README.md, "Chunks" */
@@ -106,6 +110,7 @@ typedef struct baton__active {
     bool moved_told;
     bool final;          /* MOVED or ACK was sent: the peer's answer decides */
     baton__map *map;     /* NULL: it was not wanted */
+    baton__reach *reach; /* the same, of the path rma */
     bool lost;           /* final, and the peer is lost: only another channel can tell */
     bool answered;       /* the application acknowledged */
     bool nack;
@@ -174,6 +179,8 @@ struct baton_operation {
     char transport[32];
     bool mapped;            /* atomic: the path is map */
     const char *why_not_map; /* atomic; NULL: not decided, or taken */
+    bool reached;            /* atomic: the path is rma */
+    const char *why_not_rma; /* atomic; as why_not_map */
     void *result;          /* active: of our ack; passive: of the peer's */
     size_t result_size;
     baton_operation *ready_next;
@@ -205,6 +212,7 @@ struct baton__grant {
     baton_key ack_key;
     baton_key cancel_key;
     baton__hold *hold;   /* the consumer may read by itself; counts in inflight */
+    baton__exposure *exposure; /* the consumer may reach the memory by its device, as long as we let it */
     baton__plan plan;
     baton__bits claimed; /* writable: received or being received */
     uint32_t received;   /* writable: chunks that are there */
@@ -272,6 +280,8 @@ struct baton__peer {
     baton__grant *grants;
     baton__peer *troubled_next;
     baton__release *releases; /* that could not be sent */
+    baton__rma_out *rma_out;  /* links of the path rma: ours as the active side */
+    struct baton__rma_link *rma_in; /* and the peer's; NULL: none */
 };
 
 struct baton_connector {
@@ -302,6 +312,8 @@ struct baton_connector {
     baton_timer mapped_timer;
     baton__map *copying;     /* reads that copy from there */
     baton__hold *holds;      /* in quarantine */
+    baton__rma_side *rma;    /* its verbs device; NULL: none */
+    const char *why_no_rma;  /* constant from creation on */
     baton__inbox inbox;
     baton__renewal renewal;
     baton__registrations registrations;
@@ -350,6 +362,7 @@ static inline uint64_t baton__after_ms(const baton_connector *connector, uint32_
 #include "core/passive.h"
 #include "core/peer.h"
 #include "core/progress.h"
+#include "core/rma.h"
 #include "core/tombstone.h"
 
 #endif

@@ -25,7 +25,8 @@ enum {
 /* A get, a put or a flush in flight. Embedded in the caller's object, which stays until done has run. */
 typedef struct baton__rma_job baton__rma_job;
 struct baton__rma_job {
-    /* Once if the call returned BATON_OK, maybe inside it. native: the transport's code. */
+    /* Once if the call returned BATON_OK, maybe inside it. status: ERR_FORBIDDEN (the other side's device has refused the access),
+     * ERR_PEER_LOST (no answer), ERR_CANCELLED (its link was closed, or a job before it failed). native: the transport's code. */
     void (*done)(baton__rma_job *job, baton_status status, int native);
     uint64_t own_[4]; /* the transport's */
 };
@@ -47,7 +48,7 @@ typedef struct baton__rma_table {
     /* Such as "rc_verbs". */
     const char *(*name)(const baton__rma *rma);
     int (*progress)(baton__rma *rma);
-    /* False: there is work now. */
+    /* False: there is work now. Takes the event that made fd readable. */
     bool (*arm)(baton__rma *rma);
     int (*fd)(const baton__rma *rma);
     /* The least that one get can fetch. */

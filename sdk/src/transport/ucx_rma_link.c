@@ -151,6 +151,7 @@ int baton__rma_links_work(baton__rma *rma)
     {
         if (link->closing && !link->flushing && !link->flushed) {
             begin_flush(link);
+            done++;
         }
         if (link->flushed) {
             rma->closing--;
@@ -180,11 +181,27 @@ void baton__rma_links_fini(baton__rma *rma)
     }
 }
 
+/* rc_verbs says CONNECTION_RESET for an access that was refused, rc_mlx5 IO_ERROR; neither says so for anything else that happens
+ * to a link that worked a moment ago. */
+static baton_status end_of_job(ucs_status_t status)
+{
+    switch (status) {
+    case UCS_OK:
+        return BATON_OK;
+    case UCS_ERR_CANCELED:
+        return BATON_ERR_CANCELLED;
+    case UCS_ERR_ENDPOINT_TIMEOUT:
+        return BATON_ERR_PEER_LOST;
+    default:
+        return BATON_ERR_FORBIDDEN;
+    }
+}
+
 static void on_done(uct_completion_t *completion)
 {
     baton__rma_job *job = (baton__rma_job *)((char *)completion - offsetof(baton__rma_job, own_));
     ucs_status_t status = completion->status;
-    job->done(job, status == UCS_OK ? BATON_OK : BATON_ERR_TRANSPORT, (int)status);
+    job->done(job, end_of_job(status), (int)status);
 }
 
 static uct_completion_t *completion_of(baton__rma_job *job)
