@@ -50,12 +50,7 @@ static perf_parsed take_link(perf_options *options, const char *value)
 
 static perf_parsed take_path(perf_options *options, const char *value)
 {
-    static const char *const words[] = {"auto", "am", "map", NULL};
-    if (strcmp(value, "rma") == 0) {
-        (void)perf_fail(BATON_ERR_NOT_SUPPORTED,
-                        "--path rma: not in this version, which has am and map");
-        return PERF_REFUSED;
-    }
+    static const char *const words[] = {"auto", "am", "map", "rma", NULL};
     return verdict(is_one_of(value, words, &options->path));
 }
 
@@ -139,7 +134,7 @@ static const option table[] = {
     {"--json", ALL, take_json, NULL},
     {"--role", ALL, take_role, "a role"},
     {"--link", T | H | I | L, take_link, "any, shm or tcp"},
-    {"--path", T | H, take_path, "auto, am or map"},
+    {"--path", T | H, take_path, "auto, am, map or rma"},
     {"--device", T | H, take_device, "host"},
     {"--op", T, take_op, "read or write"},
     {"--size", T | H, take_size,
@@ -234,6 +229,9 @@ static perf_parsed settle_mode(uint32_t given, perf_options *options)
         (options->mode == PERF_MODE_HANDOFF || options->is_write || options->segments != 1)) {
         return wrong("--path map", "is for reads of one segment");
     }
+    if (perf_options_rma(options) && options->mode == PERF_MODE_HANDOFF) {
+        return wrong("--path rma", "is for transfers");
+    }
     return options->segments > options->size_bytes
                ? wrong("--segments", "is more than the size has bytes")
                : PERF_PARSED;
@@ -319,6 +317,11 @@ perf_parsed perf_options_parse_line(char *line, perf_options *options_out)
 bool perf_options_map(const perf_options *options)
 {
     return strcmp(options->path, "map") == 0;
+}
+
+bool perf_options_rma(const perf_options *options)
+{
+    return strcmp(options->path, "rma") == 0;
 }
 
 const char *perf_options_tls(const perf_options *options)

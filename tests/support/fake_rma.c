@@ -16,11 +16,13 @@ struct baton__rma_region {
     bool ended;
 };
 
+enum kind { GET, PUT, FLUSH };
+
 typedef struct pending {
     baton__rma_link *link;
     baton__rma_span span;
     baton__rma_job *job;
-    enum { GET, PUT, FLUSH } kind;
+    enum kind kind;
 } pending;
 
 struct baton__rma_link {
@@ -355,7 +357,7 @@ static void link_close(baton__rma_link *link)
     link->closing = true;
 }
 
-static baton_status begin(baton__rma_link *link, const baton__rma_span *span, baton__rma_job *job, int kind)
+static baton_status begin(baton__rma_link *link, const baton__rma_span *span, baton__rma_job *job, enum kind kind)
 {
     baton__rma *rma = link->rma;
     if (rma->count == JOBS_MAX) {
