@@ -200,13 +200,9 @@ void baton__active_pump(baton_operation *op)
         return;
     }
     if (!op->a.moved_told && baton__bits_full(&op->a.done)) {
-        if (lease_is_over(op)) {
-            baton__active_stop(op, BATON_ERR_EXPIRED, 0);
-            return;
-        }
-        baton_status held = op->a.view != NULL ? baton__view_hold(op) : BATON_OK;
-        if (held != BATON_OK) {
-            baton__active_stop(op, held, 0);
+        baton_status status = lease_is_over(op) ? BATON_ERR_EXPIRED : baton__view_hold(op);
+        if (status != BATON_OK) {
+            baton__active_stop(op, status, 0);
             return;
         }
         tell_moved(op);
