@@ -40,11 +40,11 @@ class Plan:
 
     def count(self, size_bytes, link):
         if size_bytes <= 64 * KIB:
-            count = 2000 if self.quick else 20000
+            count = 2000 if self.quick else 10000
             return count // 4 if link == "tcp" else count
         if size_bytes <= MIB:
             return 200 if self.quick else 1000
-        return 2 if self.quick else 6
+        return 2 if self.quick else 4
 
     def warmup(self, size_bytes, depth=1):
         return 200 if size_bytes <= 64 * KIB else 20 if size_bytes <= MIB else depth + 2
@@ -80,8 +80,10 @@ class Plan:
             def absent():
                 raise Failure(reason)
             return Case(name, absent)
-        return program_case(name, [self.bin / "nixl_transfer", "--progress", progress,
-                                   *self.transfer(link, op, size_bytes, depth)], self.nixl)
+        arguments = self.transfer(link, op, size_bytes, depth)
+        count = arguments.index("--count") + 1
+        arguments[count] = min(arguments[count], 2000)
+        return program_case(name, [self.bin / "nixl_transfer", "--progress", progress, *arguments], self.nixl)
 
     def strong(self, link, op):
         """The raw program as perftest works: eight in flight, one buffer on each side."""
@@ -175,14 +177,14 @@ def groups(plan):
     for link in ("shm", "tcp"):
         for op in ("read", "write"):
             for size in SIZES:
-                depths = (1,) if size != MIB and plan.quick else (1, 8)
+                depths = (1, 8) if size == MIB or not plan.quick else (1,)
                 for depth in depths:
                     cases = [plan.raw(link, op, size, depth), plan.by_baton("application", link, op, size, depth),
                              plan.by_baton("thread", link, op, size, depth)]
                     if depth == 1:
-                        cases.append(plan.by_nixl(link, op, size, depth, "thread"))
+                        cases.append(plan.by_nixl(link, op, size, depth, "application"))
                         if not plan.quick:
-                            cases.append(plan.by_nixl(link, op, size, depth, "application"))
+                            cases.append(plan.by_nixl(link, op, size, depth, "thread"))
                         if link == "tcp":
                             cases.append(plan.rma("get" if op == "read" else "put", size))
                     yield f"{link} {op} {size_text(size)}, {depth} in flight", cases

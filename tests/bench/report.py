@@ -73,7 +73,7 @@ def plot(folder, name, title, unit, columns, lines):
     data.unlink()
 
 
-WHO = ("raw", "app", "thread", "nixl-thread")
+WHO = ("raw", "app", "thread", "nixl-application")
 NAMES = ("raw UCX", "baton, application", "baton, owner thread", "NIXL")
 
 

@@ -121,7 +121,9 @@ def main():
     options = parse()
     begin = time.monotonic()
     plan = cases.Plan(options.build, options.nats, nixl_environment(options), options.quick)
-    plan.rounds = options.rounds or plan.rounds
+    if options.rounds is not None:
+        plan.rounds = options.rounds
+        plan.budget_s = float("inf")
     machine = describe_machine(plan, options)
     results = Results()
     for title, group in cases.groups(plan):
