@@ -81,7 +81,7 @@ static void on_timer(baton_timer *timer)
     baton__rma_out *out = (baton__rma_out *)((char *)timer - offsetof(baton__rma_out, timer));
     if (out->state == OUT_BARRED) {
         out->state = OUT_IDLE;
-    } else if (out->state != OUT_UP && out->state != OUT_IDLE) {
+    } else if (out->state != OUT_UP) {
         bar(out, "the link to the peer was not proven in time");
     }
 }
@@ -257,8 +257,12 @@ static void ask_link(baton__rma_out *out, baton_operation *op)
 /* Goes on if there is somebody to go on for. */
 static void kick(baton__rma_out *out)
 {
-    baton_operation *op = out->state == OUT_IDLE && !out->job_runs ? carrier_for(out->peer) : NULL;
+    if (out->state != OUT_IDLE) {
+        return;
+    }
+    baton_operation *op = carrier_for(out->peer);
     if (op == NULL) {
+        baton_loop_timer_stop(out->connector->loop, &out->timer);
         return;
     }
     if (out->timer.slot_ == 0 &&
@@ -266,7 +270,9 @@ static void kick(baton__rma_out *out)
         bar(out, "out of memory");
         return;
     }
-    ask_link(out, op);
+    if (!out->job_runs) { /* else that of a trial that was broken off: it comes back, or the time is over */
+        ask_link(out, op);
+    }
 }
 
 void baton__rma_link_want(baton__peer *peer)

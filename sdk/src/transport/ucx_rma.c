@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "transport/ucx.h"
+#include <baton/transport.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,6 +202,24 @@ static bool key_open(const baton__rma *rma, const uint8_t *bytes, size_t size, u
     *key_out = bundle.rkey;
     /* The handle is NULL for verbs: there is nothing to keep, and nothing to give back later. */
     return uct_rkey_release(rma->device.component, &bundle) == UCS_OK;
+}
+
+baton_status baton_transport_rma(char text_out[BATON_TRANSPORT_TEXT_SIZE])
+{
+    if (text_out == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "baton_transport_rma: NULL");
+    }
+    const char *why = NULL;
+    baton__rma *rma = NULL;
+    baton_status status = open_rma(&why, &rma);
+    if (status == BATON_OK) {
+        (void)snprintf(text_out, BATON_TRANSPORT_TEXT_SIZE, "%s on %s", rma->device.transport, rma->device.name);
+        close_rma(rma);
+    } else if (status == BATON_ERR_NOT_SUPPORTED) {
+        (void)snprintf(text_out, BATON_TRANSPORT_TEXT_SIZE, "%s", why);
+        return baton__fail(status, "no rma: %s", why);
+    }
+    return status;
 }
 
 static const char *native_text(int native)

@@ -310,7 +310,7 @@ Test(rma, one_of_two_readers_is_cut_off_and_the_other_completes)
     own offered = own_new(LARGE, 1, true);
     baton_operation_options options = BATON_OPERATION_OPTIONS_INIT;
     options.readers = 2;
-    options.lease_ms = ENDS_MS;
+    options.lease_ms = 5 * ENDS_MS; /* the other one has to read in that time */
     options.completion = BATON_COMPLETION_COMMIT;
     cr_assert_eq(baton_connector_create_readable(connector, &offered.descriptor, 1, &options, &offered.operation), BATON_OK);
     baton_metadata *metadata = NULL;
