@@ -2,7 +2,8 @@
 # The suite.
 #
 #   tests/run.sh          sets the machine up, builds, runs the tests; a few minutes
-#   tests/run.sh --all    also under the sanitizers, the fuzzers, valgrind, the model, the benchmarks, clang and the containers
+#   tests/run.sh --all    also under the sanitizers, the fuzzers, valgrind, the model, the benchmarks, clang, in containers, and in a
+#                         VM that has verbs
 #
 # The last line is `N passed, N failed, N skipped`, in single test cases; the exit status is 0 only with 0 failed.
 #
@@ -272,6 +273,7 @@ if [[ $everything == yes ]]; then
     run_step model tests/model/run.sh --quick
     run_step bench tests/bench/run.sh --quick
     run_step docker docker/test.sh
+    run_step verbs tests/vm/run.sh "$builds/dev"
 fi
 
 heading "result"

@@ -61,6 +61,7 @@ static bool folder_has_entries(const char *path)
 
 static void take_transports(doctor_facts *facts)
 {
+    facts->rma = baton_transport_rma(facts->rma_text) == BATON_OK;
     if (baton_transport_query(&facts->transports) != BATON_OK) {
         (void)snprintf(facts->failure, sizeof(facts->failure), "%s", baton_error_text());
         return;

@@ -13,6 +13,8 @@ typedef struct doctor_facts {
     bool shared_memory;               /* a transport to other processes of this host is used */
     bool network;                     /* one to other hosts is */
     bool rdma;                        /* one of those is not TCP */
+    bool rma;                         /* one-sided access can be switched on */
+    char rma_text[BATON_TRANSPORT_TEXT_SIZE]; /* by what, or why not */
     bool rdma_devices;                /* the kernel has RDMA devices */
     unsigned ucx_major;
     unsigned ucx_minor;

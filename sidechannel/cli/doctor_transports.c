@@ -184,14 +184,29 @@ static void check_rdma(doctor_report *report, const doctor_facts *facts)
     }
     doctor_say(report,
                &(doctor_finding){.name = "rdma",
-                                 .severity = facts->rdma ? DOCTOR_NOTE : DOCTOR_WARNING,
+                                 .severity = facts->rdma ? DOCTOR_OK : DOCTOR_WARNING,
                                  .fix = facts->rdma
-                                            ? "nothing; one-sided reads and writes with keys come in a later version"
+                                            ? NULL
                                             : "see why not in the list below: UCX_TLS, /dev/infiniband and its rights, the "
                                               "limit of locked memory, or UCX without libibverbs",
                                  .fields = {doctor_bool("devices", true), doctor_bool("used", facts->rdma)}},
-               facts->rdma ? "RDMA devices are used for active messages alone: that is how this version moves data"
-                           : "there are RDMA devices, and UCX uses none of them for baton");
+               facts->rdma ? "RDMA devices are used for messages"
+                           : "there are RDMA devices, and UCX uses none of them for messages");
+}
+
+static void check_rma(doctor_report *report, const doctor_facts *facts)
+{
+    bool missed = facts->rdma_devices && !facts->rma;
+    doctor_say(report,
+               &(doctor_finding){.name = "rma",
+                                 .severity = missed ? DOCTOR_NOTE : DOCTOR_OK,
+                                 .fix = !missed ? NULL
+                                                : "unset UCX_TLS and UCX_NET_DEVICES, or add rc and the device; look at "
+                                                  "/dev/infiniband and its rights, and at the limit of locked memory",
+                                 .fields = {doctor_bool("possible", facts->rma), doctor_text("text", facts->rma_text)}},
+               facts->rma ? "one-sided reads and writes over %s, where both sides switch them on (baton_connector_options.rma)"
+                          : "no one-sided reads and writes: %s",
+               facts->rma_text);
 }
 
 void doctor_check_transports(doctor_report *report, const doctor_facts *facts)
@@ -202,6 +217,7 @@ void doctor_check_transports(doctor_report *report, const doctor_facts *facts)
     check_network(report, facts);
     check_bridges(report, facts);
     check_rdma(report, facts);
+    check_rma(report, facts);
     if (report->json) {
         list_for_programs(facts);
     } else {

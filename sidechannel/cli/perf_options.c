@@ -50,12 +50,7 @@ static perf_parsed take_link(perf_options *options, const char *value)
 
 static perf_parsed take_path(perf_options *options, const char *value)
 {
-    static const char *const words[] = {"auto", "am", "map", "view", NULL};
-    if (strcmp(value, "rma") == 0) {
-        (void)perf_fail(BATON_ERR_NOT_SUPPORTED,
-                        "--path rma: not in this version, which has am and map");
-        return PERF_REFUSED;
-    }
+    static const char *const words[] = {"auto", "am", "map", "view", "rma", NULL};
     return verdict(is_one_of(value, words, &options->path));
 }
 
@@ -145,7 +140,7 @@ static const option table[] = {
     {"--json", ALL, take_json, NULL},
     {"--role", ALL, take_role, "a role"},
     {"--link", T | H | I | L, take_link, "any, shm or tcp"},
-    {"--path", T | H, take_path, "auto, am, map or view"},
+    {"--path", T | H, take_path, "auto, am, map, view or rma"},
     {"--device", T | H, take_device, "host"},
     {"--op", T, take_op, "read or write"},
     {"--size", T | H, take_size,
@@ -257,6 +252,9 @@ static perf_parsed settle_mode(uint32_t given, perf_options *options)
     if (perf_options_view(options) && options->segments != 1) {
         return wrong("--path view", "is for reads of one segment");
     }
+    if (perf_options_rma(options) && options->mode == PERF_MODE_HANDOFF) {
+        return wrong("--path rma", "is for transfers");
+    }
     return settle_segments(options);
 }
 
@@ -349,6 +347,11 @@ bool perf_options_map(const perf_options *options)
 bool perf_options_view(const perf_options *options)
 {
     return strcmp(options->path, "view") == 0;
+}
+
+bool perf_options_rma(const perf_options *options)
+{
+    return strcmp(options->path, "rma") == 0;
 }
 
 const char *perf_options_tls(const perf_options *options)

@@ -23,7 +23,7 @@ typedef struct perf_options {
     bool help;
     bool json;
     const char *link; /* any, shm, tcp */
-    const char *path; /* auto, am, map, view */
+    const char *path; /* auto, am, map, view, rma */
     bool is_write;
     bool application; /* who drives progress */
     uint64_t size_bytes;
@@ -61,6 +61,8 @@ perf_parsed perf_options_parse_line(char *line, perf_options *options_out);
 bool perf_options_map(const perf_options *options);
 /* Of those, the ones that look at it in place. */
 bool perf_options_view(const perf_options *options);
+/* Both sides have rma switched on. */
+bool perf_options_rma(const perf_options *options);
 /* What UCX_TLS has to be for the link; NULL: whatever it is. */
 const char *perf_options_tls(const perf_options *options);
 

@@ -63,6 +63,7 @@ baton_status perf_connector_create(const perf_options *options, baton_connector 
 {
     baton_connector_options settings = BATON_CONNECTOR_OPTIONS_INIT;
     settings.map_group = perf_options_map(options) ? PERF_GROUP : NULL;
+    settings.rma = perf_options_rma(options);
     settings.progress = options->application ? BATON_PROGRESS_APPLICATION : BATON_PROGRESS_THREAD;
     baton_status status = baton_connector_create(&settings, connector_out);
     return status == BATON_OK ? BATON_OK : perf_fail_baton(status, "a connector");
@@ -194,6 +195,9 @@ static baton_status end_one(active *self, uint64_t index, bool is_timed)
         }
         if (perf_options_map(self->options) && strcmp(report.path, "map") != 0) {
             return perf_fail(BATON_ERR_NOT_SUPPORTED, "the path was %s and not map: %s", report.path, report.why_not_map);
+        }
+        if (perf_options_rma(self->options) && strcmp(report.path, "rma") != 0) {
+            return perf_fail(BATON_ERR_NOT_SUPPORTED, "the path was %s and not rma: %s", report.path, report.why_not_rma);
         }
         (void)snprintf(self->result->path, sizeof(self->result->path), "%s", is_view ? "view" : report.path);
         (void)snprintf(self->result->transport, sizeof(self->result->transport), "%s",

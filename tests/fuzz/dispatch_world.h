@@ -8,6 +8,7 @@
 #define BATON_TEST_DISPATCH_WORLD_H
 
 #include "core/connector.h"
+#include "support/fake_rma.h"
 #include "support/fake_state.h"
 #include "support/pattern.h"
 
@@ -153,6 +154,7 @@ static inline void world_open(world *w)
     baton__clock clock = {.now_ns = world_clock, .context = w};
     *w = (world){.now_ns = UINT64_C(1000000000000)};
     fake_reset();
+    fake_rma_reset();
     fake.workers_count = 0; /* those of the world before are closed */
     for (int i = 0; i < 2; i++) {
         baton_connector_options options = {BATON_CONNECTOR_DEFAULTS};
@@ -160,6 +162,7 @@ static inline void world_open(world *w)
         options.progress = BATON_PROGRESS_APPLICATION;
         options.spin_us = 0;
         options.peers_max = 4;
+        options.rma = true;
         check(baton__connector_create_with(&options, &fake_transport_table, &clock,
                                            &w->connectors[i]) == BATON_OK);
         (void)__atomic_add_fetch(&w->connectors[i]->references, 1, __ATOMIC_RELAXED);

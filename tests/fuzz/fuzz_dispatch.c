@@ -12,7 +12,7 @@
 #include "fuzz/dispatch_world.h"
 
 /* A payload of a whole chunk fits no operation here: what it passes for would be out of bounds. */
-enum { STEPS_MAX = 60, PAYLOAD_MAX = BATON__CHUNK_BYTES };
+enum { STEPS_MAX = 60, PAYLOAD_MAX = BATON__CHUNK_BYTES, REACHED_SIZE = 30000 /* goes by rma */ };
 
 /* What a step spoils of a frame. */
 enum {
@@ -220,6 +220,10 @@ static bool payload_fits(const shot *it)
         return true;
     case BATON__FRAME_KEYS:
         return it->size <= BATON__KEYS_MAX;
+    case BATON__FRAME_REACH:
+        return it->size <= BATON__RMA_ADDRESS_MAX;
+    case BATON__FRAME_REACHED:
+        return it->size <= BATON__KEYS_MAX;
     case BATON__FRAME_RESET:
     case BATON__FRAME_CANCEL:
         return it->size == 0 || it->block;
@@ -248,6 +252,7 @@ static bool is_unproven(const shot *it)
     case BATON__FRAME_RENEW:
     case BATON__FRAME_MAP:
     case BATON__FRAME_RELEASE:
+    case BATON__FRAME_REACH:
         return !it->lane->proven || !is_passive(it->lane) ||
                (it->spoiled & (SPOIL_OPERATION | SPOIL_KEY | SPOIL_NONCE)) != 0;
     default: /* to an active operation: nonce and session prove it */
@@ -257,7 +262,7 @@ static bool is_unproven(const shot *it)
 }
 
 typedef struct picture {
-    uint8_t memory[KINDS][PIECES][5000];
+    uint8_t memory[KINDS][PIECES][REACHED_SIZE];
     baton_operation_status status[KINDS];
     uint64_t received;
     uint64_t refused;
@@ -391,7 +396,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t stuck = next(&s);
     uint8_t turns = next(&s);
     for (size_t i = 0; i < KINDS; i++) {
-        world_begin(&w, i, sizes[flags / 8 % 4], (baton_completion)(flags % 4 % 3),
+        world_begin(&w, i, (flags & 32) != 0 ? REACHED_SIZE : sizes[flags / 8 % 4], (baton_completion)(flags % 4 % 3),
                     (flags & 4) != 0 ? 300 : 0);
     }
     if (stuck !=

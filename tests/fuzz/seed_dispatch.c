@@ -90,7 +90,8 @@ static script begin(uint8_t flags, const mode *it)
 static void write_type(const char *directory, uint8_t type)
 {
     for (unsigned i = 0; i < MODES; i++) {
-        script s = begin((uint8_t)(i % 3 + 4 + i / 2 * 8), &modes[i]);
+        uint8_t large = type >= BATON__FRAME_REACH ? 32 : 0;
+        script s = begin((uint8_t)((i % 3 + 4 + i / 2 % 4 * 8) | large), &modes[i]);
         for (unsigned lane = 0; lane < KINDS; lane++) {
             for (uint8_t bit = 0; bit < 8; bit++) {
                 uint8_t spoiled = bit == 7 ? 0 : (uint8_t)(1U << bit);

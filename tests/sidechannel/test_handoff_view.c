@@ -134,9 +134,9 @@ Test(handoff_view, a_release_completes_it)
     start_server();
     start_workers();
     baton_service *service = test_serve(b, "pool", NULL, NULL, NULL);
-    baton_offer *made = offer_piece(OPTIONS(.lease_ms = 200));
+    baton_offer *made = offer_piece(OPTIONS(.lease_ms = 1000));
     baton_handoff *handoff = take_view(service);
-    test_sleep_ms(600);
+    test_sleep_ms(1500); /* longer than the lease */
     baton_outcome outcome = BATON_OUTCOME_INIT;
     cr_assert_eq(baton_offer_wait(made, 0, &outcome), BATON_ERR_TIMED_OUT, "the application reads it");
     cr_assert(sees_it(handoff));
@@ -294,7 +294,7 @@ Test(handoff_view, a_deadline_passes_while_it_is_read)
     start_server();
     start_workers();
     baton_service *service = test_serve(b, "pool", NULL, NULL, NULL);
-    baton_offer *made = offer_piece(OPTIONS(APPLICATION, .deadline_ms = 700));
+    baton_offer *made = offer_piece(OPTIONS(APPLICATION, .deadline_ms = 2000));
     baton_handoff *handoff = take_view(service);
     baton_status status = baton_handoff_wait(handoff, 5000, NULL);
     cr_assert(status == BATON_ERR_DEADLINE || status == BATON_ERR_EXPIRED, "%s", baton_status_name(status));
@@ -362,7 +362,7 @@ static void lose_reader(int number)
     test_child child = test_child_start(reader, test_nats_url(server));
     cr_assert_eq(test_child_hear(&child), '0');
     start_workers();
-    baton_offer *made = offer_piece(OPTIONS(.lease_ms = 500, .claim_ms = 50));
+    baton_offer *made = offer_piece(OPTIONS(.lease_ms = 1000, .claim_ms = 50));
     cr_assert_eq(test_child_hear(&child), 'r');
     bool seen = false;
     (void)test_serve(b, "pool", NULL, look_and_return, &seen);

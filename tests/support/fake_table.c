@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "support/fake_rma.h"
 #include "support/fake_state.h"
 
 #include <sys/eventfd.h>
@@ -337,4 +338,5 @@ const baton__transport_table fake_transport_table = {
     .memory_deregister = memory_deregister,
     .native_text = native_text,
     .version = version,
+    .rma = &fake_rma_table,
 };

@@ -15,13 +15,23 @@
 #include <signal.h>
 #include <stdlib.h>
 
-enum { MIB = 1024 * 1024, LARGE = 256 * MIB, SOON_MS = 20000 };
+enum { MIB = 1024 * 1024, SOON_MS = 20000 };
+
+/* What takes long enough to be interrupted: 256 MiB, less where BATON_TEST_LARGE_MIB says so (an emulated machine). */
+#define LARGE case_large()
+static inline size_t case_large(void)
+{
+    const char *mib = getenv("BATON_TEST_LARGE_MIB");
+    return (size_t)(mib == NULL ? 256 : atoi(mib)) * MIB;
+}
 
 static baton_connector *connector;
 static peer_process peer;
 
+/* tls: NULL for what BATON_TEST_TLS says, and without it UCX's own choice. */
 static inline void case_begin(const char *tls)
 {
+    tls = tls == NULL ? getenv("BATON_TEST_TLS") : tls;
     if (tls == NULL) {
         (void)unsetenv("UCX_TLS");
     } else {
@@ -30,6 +40,7 @@ static inline void case_begin(const char *tls)
     peer_start(&peer, "sdk_peer", NULL);
     baton_connector_options options = BATON_CONNECTOR_OPTIONS_INIT;
     options.name = "test";
+    options.rma = getenv("BATON_TEST_RMA") != NULL;
     cr_assert_eq(baton_connector_create(&options, &connector), BATON_OK, "%s", baton_error_text());
 }
 

@@ -20,7 +20,7 @@
  *   remake                                      -> remade (another connector in the same process)
  *   quit
  *
- * With BATON_TEST_GROUP its connector has that map_group, and what it offers as readable lies in a pool of that group.
+ * With BATON_TEST_RMA its connector has rma switched on. With BATON_TEST_GROUP its connector has that map_group, and what it offers as readable lies in a pool of that group.
  *
  * and when operation N is over, unasked: "end N STATUS REASON right|wrong|view".
  */
@@ -347,6 +347,7 @@ static void open_connector(void)
     baton_connector_options options = BATON_CONNECTOR_OPTIONS_INIT;
     options.name = "peer";
     options.map_group = getenv("BATON_TEST_GROUP");
+    options.rma = getenv("BATON_TEST_RMA") != NULL;
     if (options.map_group != NULL && pool == NULL) {
         baton_pool_options pool_options = BATON_POOL_OPTIONS_INIT;
         pool_options.capacity_bytes = (size_t)512 * 1024 * 1024;

@@ -40,6 +40,11 @@ typedef struct baton_connector_options {
     /** The secret of a trust group, 1 to 255 bytes: readables that lie in pools of this group (baton/pool.h) are read by
      *  mapping them, where both are on one host. NULL: none. Copied. */
     const char *map_group;
+    /** True: where this host and the peer's have a verbs device and both connectors say so, the active side reads and writes the
+     *  peer's memory by its device (path rma), once it has tried that keys are enforced and can be taken back. Opens the device,
+     *  and registers the memory of each operation that goes this way. Without a device: all goes as if it were false, and the
+     *  report of an operation says why. */
+    bool rma;
 } baton_connector_options;
 
 #define BATON_CONNECTOR_DEFAULTS                                                                   \
@@ -47,7 +52,7 @@ typedef struct baton_connector_options {
     .drain_ms = 100, .resume_ms = 2000
 #define BATON_CONNECTOR_OPTIONS_INIT                                                               \
     {                                                                                              \
-        sizeof(baton_connector_options), 0, BATON_PROGRESS_THREAD, 200, 4096, 100, 2000, 0         \
+        sizeof(baton_connector_options), 0, BATON_PROGRESS_THREAD, 200, 4096, 100, 2000, 0, false  \
     }
 
 /**
@@ -175,8 +180,9 @@ BATON_API BATON_CHECKED baton_status baton_connector_progress_wait(baton_connect
     X(workers_renewed) /* UCX workers that were left, a process having blocked their shared memory */ \
     X(pools_mapped)    /* gauge: pools of peers */                                                 \
     X(bytes_mapped)    /* read by mapping */                                                       \
-    X(quarantined)     /* gauge: consumers that may still read memory of ours */               \
-    X(views)           /* gauge: views of peers' memory that the application has */
+    X(quarantined)     /* gauge: consumers that may still read memory of ours */                  \
+    X(views)           /* gauge: views of peers' memory that the application has */               \
+    X(bytes_reached)   /* got from peers, or put there, by the device: path rma */
 
 typedef struct baton_connector_stats {
     size_t struct_size;

@@ -110,7 +110,7 @@ typedef struct baton_operation_report {
     uint64_t bytes_moved;     /**< payload bytes of this operation that arrived, or were served */
     uint64_t bytes_total;
     const char *peer;         /**< name of the peer's connector, "" before one is known; valid as long as the handle */
-    const char *path;         /**< "am" or "map", "" before the first byte; a constant string */
+    const char *path;         /**< "am", "map" or "rma", "" before the first byte; a constant string */
     const char *transport;    /**< UCX's transports of the endpoint, such as "posix" or "tcp"; valid as long as the handle */
     uint32_t readers_done;    /**< readable: readers that ended COMPLETE */
     uint64_t chunks_repeated; /**< chunks asked for or sent again on a new session */
@@ -118,6 +118,7 @@ typedef struct baton_operation_report {
     uint32_t copies;          /**< once it is over: how often each byte was copied, by the kernel too; 0 for a view and for none */
     uint64_t chunk_bytes;     /**< active, once it is over: the size of its chunks */
     uint32_t chunk_depth;     /**< active, once it is over: chunks that were in flight at a time, at most */
+    const char *why_not_rma;  /**< active: why the path is not rma; "" while that is open, or it is; a constant string */
 } baton_operation_report;
 
 /** The report as of now. Errors: ERR_INVALID_ARGUMENT. Threads: any. Blocking: no. */
@@ -125,7 +126,7 @@ BATON_API BATON_CHECKED baton_status baton_operation_get_report(const baton_oper
                                                                 baton_operation_report *report_out);
 /**
  * Which way its bytes went and why not a better one, in words: "am over sysv, 2 copies, chunks of 1024 KiB, 4 in flight; not map: the
- * peer is on another host; not rma: this version has none". For people; the report is for programs.
+ * peer is on another host; not rma: rma is switched off here". For people; the report is for programs.
  * text: size bytes, always terminated; size 0: only counts. Returns the length of all of it without the zero, as snprintf does; 0
  * for NULL. Threads: any. Blocking: no.
  */

@@ -67,6 +67,19 @@ BATON_API const baton_transport_info *baton_transport_list_at(const baton_transp
 /** Why no connector can be opened here, in words; NULL if one can. Borrowed as long as the list. Threads: any. Blocking: no. */
 BATON_API const char *baton_transport_list_failure(const baton_transport_list *list);
 
+/** Longest text of baton_transport_rma, with its terminating zero. */
+#define BATON_TRANSPORT_TEXT_SIZE 128
+
+/**
+ * Whether a connector of this process could take the path rma (baton_connector_options.rma): opens the verbs device as it would.
+ * Whether keys are enforced is tried later, with each peer.
+ * text_out: what it would use, such as "rc_verbs on mlx5_0:1", or why not, in words.
+ * Errors: ERR_INVALID_ARGUMENT, ERR_NOT_SUPPORTED (text_out says why), ERR_OUT_OF_MEMORY, ERR_TRANSPORT; text_out is untouched
+ * but for ERR_NOT_SUPPORTED.
+ * Threads: any. Not in a child of fork() that has not called exec. Blocking: while UCX opens the device, some milliseconds.
+ */
+BATON_API BATON_CHECKED baton_status baton_transport_rma(char text_out[BATON_TRANSPORT_TEXT_SIZE]);
+
 /** Such as "NETWORK" and "NO_MESSAGES"; "UNKNOWN" and "?" for other values. Constant strings. Threads: any. Blocking: no. */
 BATON_API const char *baton_transport_kind_name(baton_transport_kind kind);
 BATON_API const char *baton_transport_use_name(baton_transport_use use);

@@ -28,8 +28,9 @@ static void open_operation(baton_operation *op)
     }
     if (!op->a.opened) {
         baton__map_want(op);
+        baton__reach_want(op);
     }
-    if (baton__map_is_on(op)) {
+    if (baton__map_is_on(op) || baton__reach_is_on(op)) {
         window = 0; /* the chunks come another way */
     }
     const baton__block *block = baton__metadata_block(op->a.metadata);
@@ -107,6 +108,7 @@ void baton__active_fini(baton_operation *op)
 {
     baton__map_fini(op);
     baton__view_fini(op);
+    baton__reach_fini(op);
     baton__bits_fini(&op->a.claimed);
     baton__bits_fini(&op->a.done);
     baton_metadata_destroy(op->a.metadata);
@@ -187,7 +189,7 @@ void baton__active_pump(baton_operation *op)
     }
     /* Also after MOVED: a write's sends are over before the passive side has all of it, and a lost session takes
      * the rest along. */
-    if (!baton__bits_full(&op->a.done) && !baton__map_is_on(op)) {
+    if (!baton__bits_full(&op->a.done) && !baton__map_is_on(op) && !baton__reach_is_on(op)) {
         if (op->kind == BATON_OPERATION_READ) {
             ask(op);
         } else {
@@ -198,13 +200,9 @@ void baton__active_pump(baton_operation *op)
         return;
     }
     if (!op->a.moved_told && baton__bits_full(&op->a.done)) {
-        if (lease_is_over(op)) {
-            baton__active_stop(op, BATON_ERR_EXPIRED, 0);
-            return;
-        }
-        baton_status held = op->a.view != NULL ? baton__view_hold(op) : BATON_OK;
-        if (held != BATON_OK) {
-            baton__active_stop(op, held, 0);
+        baton_status status = lease_is_over(op) ? BATON_ERR_EXPIRED : baton__view_hold(op);
+        if (status != BATON_OK) {
+            baton__active_stop(op, status, 0);
             return;
         }
         tell_moved(op);
@@ -282,6 +280,7 @@ void baton__active_stop(baton_operation *op, baton_status reason, int native)
     op->end_reason = reason;
     op->end_native = native;
     baton__map_leave(op, baton__is_verdict(reason));
+    baton__reach_leave(op);
     if (op->a.opened && !op->a.mute && !op->a.final) {
         baton__frame frame = {.type = BATON__FRAME_FAIL,
                               .key = op->a.token,
@@ -303,6 +302,11 @@ void baton__active_lost(baton_operation *op, baton_status reason, int native)
 {
     if (op->ending) {
         baton__active_quiet(op);
+        return;
+    }
+    if (baton__reach_jobs(op) != 0) { /* they need no session, and end with their link */
+        baton__active_stop(op, reason, native);
+        baton__reach_force(op);
         return;
     }
     if (!op->a.final) {
@@ -376,9 +380,10 @@ void baton__active_timer(baton_timer *timer)
 {
     baton_operation *op = (baton_operation *)((char *)timer - offsetof(baton_operation, timer));
     if (op->ending) {
-        if (op->inflight != 0 && op->peer != NULL) {
+        if (op->inflight != baton__reach_jobs(op) && op->peer != NULL) {
             baton__peer_reset(op->peer); /* drain_ms is over */
         }
+        baton__reach_force(op);
         return;
     }
     if (op->a.lost) {

@@ -87,6 +87,7 @@ static void on_grant(baton_operation *op, const baton__frame *frame, const baton
         incoming_chunk(op, 0, payload);
     }
     baton__map_granted(op);
+    baton__reach_granted(op);
     baton__active_pump(op); /* also chunks that were lost after MOVED */
     if (answered_before) {
         baton__active_finish(op); /* the answer to the last one was lost with its session */
@@ -165,6 +166,9 @@ void baton__active_frame(baton_operation *op, const baton__frame *frame, const b
         break;
     case BATON__FRAME_KEYS:
         baton__map_keys(op, frame, payload);
+        break;
+    case BATON__FRAME_REACHED:
+        baton__reach_reached(op, frame, payload);
         break;
     case BATON__FRAME_RENEWED:
         on_renewed(op, frame->a);

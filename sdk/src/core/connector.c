@@ -100,7 +100,10 @@ static baton_status open_engine(baton_connector *connector, const baton__clock *
     baton__renewal_init(connector);
     baton__mapped_init(connector);
     baton__holds_init(connector);
-    status = baton__identity_renew(connector);
+    status = baton__rma_open(connector);
+    if (status == BATON_OK) {
+        status = baton__identity_renew(connector);
+    }
     if (status != BATON_OK) {
         return status;
     }
@@ -149,6 +152,7 @@ static void close_engine(baton_connector *connector)
         baton__mapped_fini(connector);
         baton__holds_fini(connector);
         baton__operations_fini(connector);
+        baton__rma_close(connector);
         connector->table->close(connector->transport);
     }
     baton__outbox_fini(connector);

@@ -280,6 +280,10 @@ static bool payload_fits(const baton__frame *frame, const baton__payload *payloa
         return !payload->announced && payload->size <= BATON__BLOCK_MAX;
     case BATON__FRAME_KEYS:
         return !payload->announced && payload->size <= BATON__KEYS_MAX;
+    case BATON__FRAME_REACH:
+        return !payload->announced && payload->size <= BATON__RMA_ADDRESS_MAX;
+    case BATON__FRAME_REACHED:
+        return !payload->announced && payload->size <= BATON__KEYS_MAX;
     case BATON__FRAME_ACK:
     case BATON__FRAME_NACK:
         return !payload->announced && payload->size <= BATON_RESULT_MAX;
@@ -305,6 +309,7 @@ static void route(baton_connector *connector, const baton__frame *frame, const b
     case BATON__FRAME_RENEW:
     case BATON__FRAME_MAP:
     case BATON__FRAME_RELEASE:
+    case BATON__FRAME_REACH:
         baton__passive_frame(connector, frame, payload);
         break;
     case BATON__FRAME_RESET:

@@ -50,6 +50,10 @@ typedef struct baton__map baton__map;
 typedef struct baton__mapped baton__mapped;
 typedef struct baton__view baton__view;
 typedef struct baton__release baton__release;
+typedef struct baton__reach baton__reach;
+typedef struct baton__exposure baton__exposure;
+typedef struct baton__rma_out baton__rma_out;
+typedef struct baton__rma_side baton__rma_side;
 
 enum {
     BATON__CHUNK_BYTES = 1024 * 1024, /* see sdk/README.md, "Chunks" */
@@ -120,6 +124,7 @@ typedef struct baton__active {
     bool final;          /* MOVED or ACK was sent: the peer's answer decides */
     baton__map *map;     /* NULL: it was not wanted */
     baton__view *view;   /* NULL: it is no view */
+    baton__reach *reach; /* the same, of the path rma */
     bool lost;           /* final, and the peer is lost: only another channel can tell */
     bool answered;       /* the application acknowledged */
     bool nack;
@@ -190,6 +195,8 @@ struct baton_operation {
     bool mapped;            /* atomic: the path is map */
     bool viewed;            /* atomic: by a view */
     const char *why_not_map; /* atomic; NULL: not decided, or taken */
+    bool reached;            /* atomic: the path is rma */
+    const char *why_not_rma; /* atomic; as why_not_map */
     void *result;          /* active: of our ack; passive: of the peer's */
     size_t result_size;
     baton_operation *ready_next;
@@ -221,6 +228,7 @@ struct baton__grant {
     baton_key ack_key;
     baton_key cancel_key;
     baton__hold *hold;   /* the consumer may read by itself; counts in inflight */
+    baton__exposure *exposure; /* the consumer may reach the memory by its device, as long as we let it */
     baton__plan plan;
     baton__bits claimed; /* writable: received or being received */
     uint32_t received;   /* writable: chunks that are there */
@@ -289,6 +297,8 @@ struct baton__peer {
     baton__peer *troubled_next;
     baton__release *releases; /* that could not be sent */
     uint32_t holds;           /* in quarantine for it: it is asked, so it stays */
+    baton__rma_out *rma_out;  /* links of the path rma: ours as the active side */
+    struct baton__rma_link *rma_in; /* and the peer's; NULL: none */
 };
 
 struct baton_connector {
@@ -323,6 +333,8 @@ struct baton_connector {
     baton__hold *holds;      /* in quarantine */
     baton_timer holds_timer; /* asks their readers */
     uint32_t holds_wait_ms;
+    baton__rma_side *rma;    /* its verbs device; NULL: none */
+    const char *why_no_rma;  /* constant from creation on */
     baton__inbox inbox;
     baton__renewal renewal;
     baton__registrations *registrations;
@@ -374,6 +386,7 @@ static inline uint64_t baton__after_ms(const baton_connector *connector, uint32_
 #include "core/passive.h"
 #include "core/peer.h"
 #include "core/progress.h"
+#include "core/rma.h"
 #include "core/tombstone.h"
 
 #endif

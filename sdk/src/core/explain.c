@@ -12,6 +12,9 @@ uint32_t baton__copies(const char *path, const char *transport)
     if (strcmp(path, "map") == 0) {
         return 1;
     }
+    if (strcmp(path, "rma") == 0) {
+        return 0;
+    }
     if (strstr(transport, "tcp") != NULL) {
         return 4;
     }
@@ -72,8 +75,8 @@ size_t baton_operation_explain(const baton_operation *op, char *text, size_t siz
     if (report.why_not_map[0] != '\0') {
         add(&to, "; not map: %s", report.why_not_map);
     }
-    if (report.status > BATON_OPERATION_IN_PROGRESS) {
-        add(&to, "; not rma: this version has none");
+    if (report.why_not_rma[0] != '\0') {
+        add(&to, "; not rma: %s", report.why_not_rma);
     }
     return to.length;
 }

@@ -38,6 +38,8 @@
  *  MAP     C>O  token          proof       -            -           -          1: for a view -
  *  KEYS    O>C  -              proof       -            -           reason     -        keys, or none: see below
  *  RELEASE C>O  token          -           -            -           -          -        -
+ *  REACH   C>O  token          -           number       -           -          1 or 2   1: address of a link; see rma.h
+ *  REACHED O>C  -              -           its echo     -           reason     1 or 2   what was asked for, or none: rma.h
  *
  * * d of OPEN: number of descriptors in bits 0..16, kind (READ 3, WRITE 4) in 24..27, and in 28..31 how many chunks
  *   of a readable are asked for at once.
@@ -71,13 +73,15 @@
     X(RESET, 17, true)                                                                             \
     X(MAP, 18, false)                                                                              \
     X(KEYS, 19, true)                                                                              \
-    X(RELEASE, 20, false)
+    X(RELEASE, 20, false)                                                                          \
+    X(REACH, 21, true)                                                                             \
+    X(REACHED, 22, true)
 
 typedef enum baton__frame_type {
 #define BATON__FRAME_ENUM(name, value, payload) BATON__FRAME_##name = (value),
     BATON__FRAME_LIST(BATON__FRAME_ENUM)
 #undef BATON__FRAME_ENUM
-        BATON__FRAME_TYPES = 21
+        BATON__FRAME_TYPES = 23
 } baton__frame_type;
 
 typedef struct baton__frame {

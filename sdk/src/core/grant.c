@@ -136,6 +136,7 @@ void baton__grant_close(baton__grant *grant, baton_status reason, int native)
     grant->state = BATON__GRANT_CLOSING;
     grant->reason = reason;
     grant->native = native;
+    baton__exposure_end(grant);
     if (reason != BATON_ERR_PEER_CANCELLED && reason != BATON_ERR_PEER_FAILED) {
         baton__frame frame = {.type = BATON__FRAME_CANCEL, .c = baton__reason_pack(reason)};
         baton__grant_send(grant, &frame);
@@ -171,6 +172,10 @@ void baton__grant_try_finish(baton__grant *grant)
     baton_operation *op = grant->operation;
     if (grant->state != BATON__GRANT_ACTIVE || grant->inflight != 0 || !has_everything(grant)) {
         return;
+    }
+    baton__exposure_end(grant);
+    if (grant->state != BATON__GRANT_ACTIVE) {
+        return; /* the device is not sure */
     }
     baton_loop_timer_stop(op->connector->loop, &grant->timer);
     bool nacked = grant->nacked;

@@ -120,7 +120,7 @@ void baton__view_fini(baton_operation *op);
 bool baton__view_is_held(const baton_operation *op);
 /* It is over without the view, or the view is released: a word of the end may go out. True for what is no view. */
 bool baton__view_allows_end(const baton_operation *op);
-/* The bytes can be read: it is the application's now. Errors: ERR_OUT_OF_MEMORY, ERR_CANCELLED (nobody wants it any more). */
+/* The bytes can be read: a view is the application's now. Nothing for what is none. Errors: ERR_OUT_OF_MEMORY, ERR_CANCELLED (nobody wants it any more). */
 baton_status baton__view_hold(baton_operation *op);
 /* Those who wait learn it. */
 void baton__view_tell(baton_operation *op);

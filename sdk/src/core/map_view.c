@@ -73,6 +73,9 @@ baton_status baton__view_hold(baton_operation *op)
 {
     baton_connector *connector = op->connector;
     baton__view *view = op->a.view;
+    if (view == NULL) {
+        return BATON_OK;
+    }
     HASH_ADD_KEYPTR(by_nonce, connector->views, &op->a.nonce, sizeof(op->a.nonce), view);
     if (view->by_nonce.tbl == NULL) {
         return baton__fail_memory("the table of views");

@@ -43,6 +43,7 @@ typedef struct baton__block {
 } baton__block;
 
 #define BATON__BLOCK_MAPPABLE UINT32_C(1) /* every descriptor is of a pool with a group */
+#define BATON__BLOCK_REACHABLE UINT32_C(4) /* its connector has a verbs device, and rma switched on */
 #define BATON__ADDRESS_MAX 16384
 #define BATON__BLOCK_MAX   (BATON__ADDRESS_MAX + 512)
 

@@ -124,7 +124,7 @@ static baton_status read_fields(baton__reader *reader, baton__block *block)
     block->process.start_ticks = baton__read_u64(reader);
     block->address_version = baton__read_u32(reader);
     block->flags = baton__read_u32(reader);
-    if ((block->flags & ~BATON__BLOCK_MAPPABLE) != 0) {
+    if ((block->flags & ~(BATON__BLOCK_MAPPABLE | BATON__BLOCK_REACHABLE)) != 0) {
         return baton__fail(BATON_ERR_MALFORMED, "transport block with unknown flags");
     }
     if (!read_name(reader, block->name)) {

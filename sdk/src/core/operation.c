@@ -140,6 +140,7 @@ static void leave_tables(baton_operation *op)
     baton_loop_timer_stop(connector->loop, &op->timer);
     if (baton__is_active(op)) {
         baton__map_leave(op, baton__is_verdict(op->reason));
+        baton__reach_leave(op);
         baton__peer_remove_active(op);
         baton__table_remove(&connector->by_nonce, &op->a.by_nonce);
     } else {

@@ -93,6 +93,14 @@ baton_uuid baton_operation_id(const baton_operation *op)
     return op->id;
 }
 
+static const char *path_of(const baton_operation *op)
+{
+    if (__atomic_load_n(&op->reached, __ATOMIC_RELAXED)) {
+        return "rma";
+    }
+    return __atomic_load_n(&op->mapped, __ATOMIC_RELAXED) ? "map" : "am";
+}
+
 baton_status baton_operation_get_report(const baton_operation *op, baton_operation_report *report_out)
 {
     if (op == NULL || report_out == NULL || !baton__output_is_sized(report_out)) {
@@ -102,6 +110,7 @@ baton_status baton_operation_get_report(const baton_operation *op, baton_operati
     bool over = status > BATON_OPERATION_IN_PROGRESS;
     uint64_t moved = __atomic_load_n(&op->bytes_moved, __ATOMIC_RELAXED);
     uint64_t most = op->bytes_total * op->readers;
+    const char *why_not_rma = __atomic_load_n(&op->why_not_rma, __ATOMIC_RELAXED);
     const char *why_not_map = __atomic_load_n(&op->why_not_map, __ATOMIC_RELAXED);
     baton_operation_report report = {
         .kind = op->kind,
@@ -111,11 +120,12 @@ baton_status baton_operation_get_report(const baton_operation *op, baton_operati
         .bytes_moved = moved < most ? moved : most,
         .bytes_total = op->bytes_total,
         .peer = status >= BATON_OPERATION_IN_PROGRESS ? op->peer_name : "",
-        .path = moved == 0 ? "" : __atomic_load_n(&op->mapped, __ATOMIC_RELAXED) ? "map" : "am",
+        .path = moved == 0 ? "" : path_of(op),
         .transport = over ? op->transport : "",
         .readers_done = (uint32_t)__atomic_load_n(&op->readers_done, __ATOMIC_RELAXED),
         .chunks_repeated = over ? op->chunks_repeated : 0,
         .why_not_map = why_not_map == NULL ? "" : why_not_map,
+        .why_not_rma = why_not_rma == NULL ? "" : why_not_rma,
     };
     if (over && report.path[0] != '\0') {
         bool viewed = op->mapped && op->viewed;

@@ -125,6 +125,8 @@ static baton__grant *grant_of_key(baton_operation *op, const baton_key *key)
 static baton_status settle_answer(baton__grant *grant, bool nack, const void *result, size_t size)
 {
     baton__hold_end(grant); /* it has read what it wanted */
+    baton__exposure_filled(grant);
+    baton__exposure_end(grant);
     if (grant->operation->completion == BATON_COMPLETION_ACK) {
         if (!grant->acked && !grant->nacked) {
             baton_status status =

@@ -158,6 +158,16 @@ void baton__passive_open(baton__peer *peer, const baton__frame *frame, const bat
     baton_loop_expect(connector->loop);
 }
 
+static void goes_by_message(baton__grant *grant)
+{
+    baton_operation *op = grant->operation;
+    __atomic_store_n(&op->mapped, false, __ATOMIC_RELAXED);
+    if (op->reached) {
+        __atomic_store_n(&op->reached, false, __ATOMIC_RELAXED);
+        op->transport[0] = '\0';
+    }
+}
+
 static void on_read(baton__grant *grant, const baton__frame *frame)
 {
     if (grant->operation->kind != BATON_OPERATION_READABLE) {
@@ -169,7 +179,7 @@ static void on_read(baton__grant *grant, const baton__frame *frame)
         BATON__COUNT(grant->operation->connector, refused_bounds);
         return;
     }
-    __atomic_store_n(&grant->operation->mapped, false, __ATOMIC_RELAXED);
+    goes_by_message(grant);
     for (uint32_t i = 0; i < frame->c; i++) {
         serve(grant, frame->d + i);
     }
@@ -199,6 +209,7 @@ static void on_write(baton__grant *grant, const baton__frame *frame, const baton
         baton__grant_send(grant, &wrote);
         return;
     }
+    goes_by_message(grant);
     int native = 0;
     if (baton__chunk_receive(grant->peer, op, grant, frame->d, payload, slice, &native) != BATON_OK) {
         baton__bits_clear(&grant->claimed, frame->d);
@@ -226,19 +237,30 @@ static void on_answer(baton__grant *grant, const baton__frame *frame, const bato
 /* Not its last word: it has not heard yet that it is over, and may still be reading; or it says that it is. */
 static bool reads_on(const baton__frame *frame)
 {
-    return frame->type == BATON__FRAME_RENEW || frame->type == BATON__FRAME_MAP || frame->type == BATON__FRAME_READ ||
+    return frame->type == BATON__FRAME_RENEW || frame->type == BATON__FRAME_MAP || frame->type == BATON__FRAME_REACH ||
+           frame->type == BATON__FRAME_READ ||
            (frame->type == BATON__FRAME_FAIL && (frame->d & BATON__FAIL_READING) != 0);
 }
 
 static void on_grant_frame(baton__grant *grant, const baton__frame *frame, const baton__payload *payload)
 {
     baton__frame answer = {.type = BATON__FRAME_RENEWED, .a = frame->a};
+    if (frame->type == BATON__FRAME_MOVED || frame->type == BATON__FRAME_ACK || frame->type == BATON__FRAME_NACK) {
+        baton__exposure_filled(grant);
+    }
     if (!reads_on(frame) || frame->type == BATON__FRAME_READ) {
         baton__hold_end(grant); /* whatever it says, it reads no more by itself */
+        baton__exposure_end(grant);
+    }
+    if (grant->state != BATON__GRANT_ACTIVE) {
+        return; /* the device did not end the exposure */
     }
     switch (frame->type) {
     case BATON__FRAME_MAP:
         baton__hold_ask(grant, frame);
+        break;
+    case BATON__FRAME_REACH:
+        baton__exposure_ask(grant, frame, payload);
         break;
     case BATON__FRAME_READ:
         on_read(grant, frame);

@@ -30,6 +30,7 @@ static void free_peer(baton__peer *peer)
     baton__liveness_unwatch(peer);
     BATON__UNCOUNT(connector, peers_live);
     baton__map_forget(peer);
+    baton__rma_forget(peer);
     free(peer->address);
     free(peer);
 }

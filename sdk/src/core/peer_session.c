@@ -87,6 +87,7 @@ static void lose(baton__peer *peer, baton_status reason)
         baton__grant_close(grant, BATON_ERR_PEER_LOST, peer->native);
     }
     peer->failures = 0;
+    baton__rma_forget(peer);
 }
 
 void baton__peer_on_resume(baton_timer *timer)

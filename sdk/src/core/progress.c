@@ -14,6 +14,9 @@ int baton__engine_progress(void *context)
     if (connector->copying != NULL) {
         done += baton__map_work(connector);
     }
+    if (connector->rma != NULL) {
+        done += baton__rma_work(connector);
+    }
     if (connector->deferred != NULL) {
         done += baton__deferred_work(connector);
     }
@@ -34,6 +37,9 @@ bool baton__engine_arm(void *context)
 {
     baton_connector *connector = context;
     if (connector->troubled != NULL || connector->ready_head != NULL || connector->copying != NULL) {
+        return false;
+    }
+    if (connector->rma != NULL && !baton__rma_arm(connector)) {
         return false;
     }
     if (connector->table->arm(connector->transport)) {

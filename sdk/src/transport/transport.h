@@ -111,6 +111,8 @@ typedef struct baton__transport_table {
     /* What native codes mean; a constant string. */
     const char *(*native_text)(int native);
     const char *(*version)(void);
+    /* One-sided access, where that is asked for. NULL: none. */
+    const struct baton__rma_table *rma;
 } baton__transport_table;
 
 extern const baton__transport_table baton__transport_ucx;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "transport/rma.h"
 #include <baton/version.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -279,4 +280,5 @@ const baton__transport_table baton__transport_ucx = {
     .memory_deregister = memory_deregister,
     .native_text = native_text,
     .version = version,
+    .rma = &baton__rma_ucx,
 };

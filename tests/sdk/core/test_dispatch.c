@@ -6,7 +6,7 @@
 #include "support/fake_pair.h"
 #include "support/fake_state.h"
 
-enum { SMALL = 1000 };
+enum { SMALL = 4000 };
 
 static handed to_read;  /* the origin is asked for its chunks */
 static handed to_write; /* the origin is sent chunks */

@@ -9,12 +9,13 @@
 #include <sys/mman.h>
 
 enum {
-    STOPPED_SIZE = 192 * MIB,
     ENDS_MS = 1000,
     CLOSES_MS = 1000, /* what a close may take that has nothing to wait for */
     OPENS = 100,      /* more than a FIFO of UCX's has room for (64) */
     FILLER = 0xA5
 };
+
+#define STOPPED_SIZE (LARGE / 4 * 3)
 
 /* An operation of ours in memory that can be taken away from under it. */
 typedef struct victim {

@@ -69,8 +69,8 @@ Test(view, small_and_large_pieces_are_read_in_place)
 Test(view, a_release_gives_the_memory_back)
 {
     pool_case_begin("secret", "secret");
-    own offered = view_of_peer(4 * MIB, 300, 30000);
-    (void)poll(NULL, 0, 1000); /* longer than the lease */
+    own offered = view_of_peer(4 * MIB, 1000, 30000);
+    (void)poll(NULL, 0, 1500); /* longer than the lease */
     cr_assert_not(baton_operation_is_over(offered.operation));
     expect_to_see_it();
     peer_say(&peer, "release 0");
@@ -86,7 +86,7 @@ Test(view, a_release_gives_the_memory_back)
 Test(view, a_handle_that_is_dropped_gives_it_back_too)
 {
     pool_case_begin("secret", "secret");
-    own offered = view_of_peer(MIB, 300, 30000);
+    own offered = view_of_peer(MIB, 5000, 30000);
     peer_say(&peer, "drop 0");
     cr_assert_eq(own_wait(&offered, SOON_MS), BATON_ERR_PEER_CANCELLED, "%s", baton_error_text());
     own_end(&offered);
@@ -110,7 +110,7 @@ Test(view, a_reader_that_is_killed_gives_it_back)
 Test(view, a_reader_that_is_stopped_keeps_it_until_it_releases_it)
 {
     pool_case_begin("secret", "secret");
-    own offered = view_of_peer(4 * MIB, 500, 30000);
+    own offered = view_of_peer(4 * MIB, 1000, 30000);
     peer_signal(&peer, SIGSTOP);
     cr_assert_eq(own_wait(&offered, SOON_MS), BATON_ERR_QUARANTINED, "%s", baton_error_text());
     cr_assert_eq(pieces(), 1);
@@ -122,7 +122,7 @@ Test(view, a_reader_that_is_stopped_keeps_it_until_it_releases_it)
 Test(view, a_stopped_reader_that_is_killed_gives_it_back)
 {
     pool_case_begin("secret", "secret");
-    own offered = view_of_peer(4 * MIB, 500, 30000);
+    own offered = view_of_peer(4 * MIB, 1000, 30000);
     peer_signal(&peer, SIGSTOP);
     cr_assert_eq(own_wait(&offered, SOON_MS), BATON_ERR_QUARANTINED, "%s", baton_error_text());
     own_end(&offered);
@@ -144,7 +144,7 @@ Test(view, the_origin_cancels_and_the_reader_has_it_still)
 Test(view, the_readers_deadline_passes_and_it_has_it_still)
 {
     pool_case_begin("secret", "secret");
-    own offered = view_of_peer(4 * MIB, 5000, 500);
+    own offered = view_of_peer(4 * MIB, 5000, 1500);
     cr_assert_str_eq(peer_end(&peer, 0, SOON_MS), "ERRORED ERR_DEADLINE view");
     expect_held_until_released(&offered);
 }
@@ -153,7 +153,7 @@ Test(view, the_readers_deadline_passes_and_it_has_it_still)
 Test(view, a_reader_without_its_connector_keeps_it_until_its_process_ends)
 {
     pool_case_begin("secret", "secret");
-    own offered = view_of_peer(4 * MIB, 500, 30000);
+    own offered = view_of_peer(4 * MIB, 1000, 30000);
     peer_say(&peer, "remake");
     (void)peer_line(&peer, "remade", SOON_MS);
     expect_to_see_it();

@@ -176,3 +176,18 @@ Test(transport_query, has_names_for_its_values)
     cr_assert_str_eq(baton_transport_use_name(BATON_TRANSPORT_BROKEN), "BROKEN");
     cr_assert_str_eq(baton_transport_use_name((baton_transport_use)99), "?");
 }
+
+Test(ucx_query, whether_rma_can_be_taken_is_said_in_words)
+{
+    char text[BATON_TRANSPORT_TEXT_SIZE] = "";
+    baton_status status = baton_transport_rma(text);
+    cr_assert(status == BATON_OK || status == BATON_ERR_NOT_SUPPORTED, "%s", baton_error_text());
+    cr_assert_str_neq(text, "");
+    if (status == BATON_OK) {
+        cr_assert_not_null(strstr(text, " on "), "%s", text);
+        (void)setenv("UCX_TLS", "tcp", 1);
+        cr_assert_eq(baton_transport_rma(text), BATON_ERR_NOT_SUPPORTED);
+        cr_assert_not_null(strstr(text, "leave the verbs device"), "%s", text);
+    }
+    cr_assert_eq(baton_transport_rma(NULL), BATON_ERR_INVALID_ARGUMENT);
+}

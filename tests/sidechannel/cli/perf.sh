@@ -68,6 +68,7 @@ case_refuses_wrong_arguments() {
     check_usage --size 12 --segments 3 --stride 3
     check_usage --stride
     check_usage --path map --handoff
+    check_usage --path rma --handoff
     check_usage --op move
     check_usage --live 10 --idle 1
     check_usage --peers 3
@@ -80,8 +81,8 @@ case_refuses_wrong_arguments() {
 }
 
 case_says_what_is_not_in_this_version() {
-    perf --path rma
-    check_error ERR_NOT_SUPPORTED 'not in this version'
+    perf --path rma --size 4KiB --count 2
+    check_error ERR_NOT_SUPPORTED 'the path was am and not rma: [a-zA-Z]+'
     perf --path map --size 4KiB --count 2
     check_error ERR_NOT_SUPPORTED 'the path was am and not map: less than 64 KiB'
     perf --device cuda --json

@@ -113,12 +113,13 @@ Test(perf_options, what_makes_no_sense_is_wrong)
 Test(perf_options, what_comes_later_is_refused_with_a_reason)
 {
     perf_options options;
-    cr_expect_eq(parse("--path rma", &options), PERF_REFUSED);
-    cr_expect_eq(perf_failure_status(), BATON_ERR_NOT_SUPPORTED);
-    cr_expect_not_null(strstr(perf_failure_text(), "not in this version"));
+    cr_expect_eq(parse("--path rma", &options), PERF_PARSED);
+    cr_expect(perf_options_rma(&options));
     cr_expect_eq(parse("--path map", &options), PERF_PARSED);
     cr_expect(perf_options_map(&options));
     cr_expect_eq(parse("--device cuda:1", &options), PERF_REFUSED);
+    cr_expect_eq(perf_failure_status(), BATON_ERR_NOT_BUILT_IN);
+    cr_expect_not_null(strstr(perf_failure_text(), "not in this version"));
 }
 
 static void travels(const char *text)
