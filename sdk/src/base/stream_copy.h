@@ -10,8 +10,8 @@
  * in a virtual machine may be that of the whole host (240 MiB on the development machine), and of a copy in chunks it cannot know.
  */
 void baton__stream_copy(void *to, const void *from, size_t size);
-/* From so many bytes in all on it is used: half of the last level cache, 16 MiB at most. Two shared cores, 2026-11-28: 64 MiB 7.0 ms
- * by memcpy and 4.4 ms so, and with a first look at the copy 9.8 and 7.3; at 8 MiB that made no difference any more. */
+/* From so many bytes in all on it is used: half of the last level cache, 16 MiB at most. glibc begins at three quarters of a cache that, in
+ * a virtual machine, may be the host's: then it never does. tests/bench compares the reads with memcpy. */
 size_t baton__stream_copy_min(void);
 
 #endif

@@ -24,6 +24,9 @@ baton_status baton__active_settle(baton_operation *operation, baton_settlement s
 void baton__active_fini(baton_operation *operation);
 /* Asks for chunks, or sends them; and MOVED when it is time. */
 void baton__active_pump(baton_operation *operation);
+/* active_chunks.c: as many as may be in flight. */
+void baton__active_ask(baton_operation *operation);
+void baton__active_write_chunks(baton_operation *operation);
 /* Sends MOVED, ACK or NACK, whichever is due. */
 void baton__active_finish(baton_operation *operation);
 bool baton__active_send(baton_operation *operation, baton__frame *frame, const void *body, size_t size);

@@ -104,8 +104,10 @@ void baton__map_fini(baton_operation *op);
 void baton__map_put_pools(baton_operation *op);
 /* Tells the peer, now or as soon as it can be told. */
 void baton__map_release(baton_operation *op, baton__peer *peer);
-/* Copies a chunk of each. Returns how many. */
+/* map_copy.c. Copies a chunk of each. Returns how many. */
 int baton__map_work(baton_connector *connector);
+/* Of those that copy; nothing happens if it is not there. */
+void baton__map_unlist(baton__map *map);
 /* A peer keeps memory for us, and we do not read it (any more). */
 void baton__map_answer(baton__peer *peer, const baton__frame *question);
 /* Releases that could not be sent: now they can. */
