@@ -41,7 +41,6 @@ typedef struct baton__session {
     bool connected;
     bool closing;             /* takes nothing new */
     uint32_t queued;          /* places of the bounded queue that are taken */
-    uint64_t max_payload;     /* of the server, 0 before it is known */
     baton_status link_reason; /* why there is no connection */
     baton__event first_connected;
     baton__event drained; /* closing, and every offer and handoff has ended */

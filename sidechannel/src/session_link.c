@@ -16,8 +16,6 @@ enum { SLICE_MS = 10, FLUSH_MS = 500 };
 static void on_connected(void *context)
 {
     baton__session *session = context;
-    __atomic_store_n(&session->max_payload, baton__nats_link_max_payload(session->link),
-                     __ATOMIC_RELAXED);
     __atomic_store_n(&session->connected, true, __ATOMIC_RELEASE);
     baton__event_set(&session->first_connected);
     (void)baton__counter_add(&session->counters.nats_connects);

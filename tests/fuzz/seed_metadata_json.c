@@ -35,6 +35,9 @@ int main(int argc, char **argv)
                "{\"descriptors\":[{\"device\":\"cpu\",\"ptr\":4096,\"size\":1e2},{\"device\":"
                "\"cuda:1\",\"ptr\":\"1\",\"size\":\"1\"}],\"notification_key\":\"k\\\"\\\\\","
                "\"operation_kind\":2");
+    /* 100 of 4096 bytes, folded. */
+    write_file(argv[1], "folded_before_block", 1,
+               "{\"descriptors\":\"b64:yQEBAIAg\",\"notification_key\":\"\",\"operation_kind\":1");
     free(text);
     baton_metadata_destroy((baton_metadata *)offer.metadata);
     return 0;

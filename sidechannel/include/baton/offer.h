@@ -88,8 +88,8 @@ typedef struct baton_outcome {
  * worker of that name. Everything else happens by itself: see sidechannel/README.md.
  * to: 1 .. 63 of A-Z a-z 0-9 _ -. descriptors: references are taken until it is over. options: NULL for the
  * defaults; copied.
- * Errors: ERR_INVALID_ARGUMENT (also user_json that is not JSON), ERR_TOO_LARGE (user_json, or metadata
- * beyond the server's max_payload), ERR_NATS_DISCONNECTED, ERR_QUEUE_FULL, ERR_SHUT_DOWN, ERR_OUT_OF_MEMORY.
+ * Errors: ERR_INVALID_ARGUMENT (also user_json that is not JSON), ERR_TOO_LARGE (user_json; what is
+ * beyond the server's max_payload when it is printed ends the offer with it), ERR_NATS_DISCONNECTED, ERR_QUEUE_FULL, ERR_SHUT_DOWN, ERR_OUT_OF_MEMORY.
  * Threads: any. Blocking: no.
  */
 BATON_API BATON_CHECKED baton_status baton_offer_readable(baton_worker *worker, const char *to,
