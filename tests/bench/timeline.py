@@ -41,6 +41,8 @@ def first_notes(sides, begin, end):
     found = {}
     for side, notes in sides.items():
         for now, what in notes.between(begin, end):
+            if side == "consumer" and what.endswith("COMMIT") and (side, "send OPEN") not in found:
+                continue  # that of the hand-off before
             found.setdefault((side, what), now - begin)
     return found
 
