@@ -12,6 +12,7 @@
 
 /* Most bytes that wait for a server that does not take them; the PINGs find it out in the end. */
 #define BACKLOG_MAX     (64 * 1024 * 1024)
+#define SPENT_BYTES_MAX (256 * 1024)
 #define REPLY_TOKEN_MAX 127
 #define TRACEPARENT     "traceparent"
 
@@ -63,11 +64,21 @@ static void clear(baton__nats_subscription *subscription)
     *subscription = (baton__nats_subscription){0};
 }
 
+static void destroy_spent(baton__nats_link *link)
+{
+    for (unsigned i = 0; i < link->spent_count; i++) {
+        natsMsg_Destroy(link->spent[i]);
+    }
+    link->spent_count = 0;
+    link->spent_bytes = 0;
+}
+
 void baton__nats_link_free_subscriptions(baton__nats_link *link)
 {
     for (size_t i = 0; i < link->subscription_count; i++) {
         clear(&link->subscriptions[i]);
     }
+    destroy_spent(link);
     free(link->subscriptions);
     link->subscriptions = NULL;
     link->subscription_count = 0;
@@ -145,6 +156,17 @@ static void deliver_one(baton__nats_link *link, size_t subscription, natsMsg *me
     link->callbacks.message(link->context, &incoming);
 }
 
+/* Each message that is destroyed alone wakes the thread of nats.c that frees them, in the middle of a hand-off; of some in a row
+ * only the first does. */
+static void destroy_soon(baton__nats_link *link, natsMsg *message)
+{
+    link->spent[link->spent_count++] = message;
+    link->spent_bytes += (size_t)natsMsg_GetDataLength(message);
+    if (link->spent_count == BATON__NATS_SPENT_MAX || link->spent_bytes > SPENT_BYTES_MAX) {
+        destroy_spent(link);
+    }
+}
+
 /* The callback may subscribe, unsubscribe, publish and lose the connection, so everything is looked
  * up anew. */
 static void drain(baton__nats_link *link, size_t i)
@@ -157,7 +179,7 @@ static void drain(baton__nats_link *link, size_t i)
         natsStatus status = natsSubscription_NextMsg(&message, link->subscriptions[i].handle, 0);
         if (status == NATS_OK) {
             deliver_one(link, i, message);
-            natsMsg_Destroy(message);
+            destroy_soon(link, message);
         } else if (status != NATS_SLOW_CONSUMER && status != NATS_NO_RESPONDERS) {
             return;
         }

@@ -27,6 +27,8 @@
  * callbacks take the mutex: who holds the mutex never calls nats.c.
  */
 
+enum { BATON__NATS_SPENT_MAX = 32 };
+
 typedef enum baton__nats_notice_kind {
     BATON__NOTICE_UNHEARD,
     BATON__NOTICE_DENIED_PUBLISH,
@@ -92,6 +94,9 @@ struct baton__nats_link {
     baton__nats_connection *connection;
     baton__nats_subscription *subscriptions;
     size_t subscription_count;
+    natsMsg *spent[BATON__NATS_SPENT_MAX]; /* messages that were delivered; nats_link_messages.c */
+    unsigned spent_count;
+    size_t spent_bytes;
 };
 
 baton__nats_link *baton__nats_link_acquire(baton__nats_link *link);
