@@ -11,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from runner import WITH_US, Case, Failure, end_session, program_case, run_program
+from runner import WITH_US, Case, Failure, end_group, program_case, run_program
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -145,11 +145,11 @@ def run_perftest(link, size_bytes, count):
                        else {"UCX_TCP_TX_SEG_SIZE": "64K"})
     port = str(free_port())
     server = subprocess.Popen([*WITH_US, "ucx_perftest", "-p", port], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, env={**os.environ, **environment}, start_new_session=True)
+                              stderr=subprocess.DEVNULL, env={**os.environ, **environment}, process_group=0)
     try:
         output = connect_perftest(port, size_bytes, count, environment)
     finally:
-        end_session(server)
+        end_group(server)
     for line in reversed(output.splitlines()):
         fields = line.split(",")
         if len(fields) >= 7 and fields[0].strip().isdigit():

@@ -25,23 +25,27 @@ class Failure(Exception):
 
 
 def run_program(arguments, environment=None, timeout_s=CASE_TIMEOUT_S):
-    """Runs one program in a session of its own and returns what it printed. Ends all that it started."""
+    """Runs one program in a process group of its own and returns what it printed. Ends all that it started.
+
+    Not in a session of its own: where the kernel groups tasks by session (sched_autogroup_enabled), a program that yields would yield to
+    nobody outside of it, and to the NATS server least of all.
+    """
     settings = {**os.environ, "UCX_WARN_UNUSED_ENV_VARS": "n", **(environment or {})}
     process = subprocess.Popen([*WITH_US, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               env=settings, text=True, start_new_session=True)
+                               env=settings, text=True, process_group=0)
     try:
         output, errors = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired as late:
         raise Failure(f"not over after {timeout_s} s") from late
     finally:
-        end_session(process)
+        end_group(process)
     if process.returncode != 0:
         words = errors.strip().splitlines()
         raise Failure(words[-1] if words else f"exit status {process.returncode}")
     return output
 
 
-def end_session(process):
+def end_group(process):
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
