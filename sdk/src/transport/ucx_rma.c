@@ -199,9 +199,10 @@ static bool key_open(const baton__rma *rma, const uint8_t *bytes, size_t size, u
     if (uct_rkey_unpack(rma->device.component, aligned, &bundle) != UCS_OK) {
         return false;
     }
+    /* Of verbs it is a number: there is nothing to keep, and nothing to give back later. */
+    bool is_number = bundle.handle == NULL;
     *key_out = bundle.rkey;
-    /* The handle is NULL for verbs: there is nothing to keep, and nothing to give back later. */
-    return uct_rkey_release(rma->device.component, &bundle) == UCS_OK;
+    return uct_rkey_release(rma->device.component, &bundle) == UCS_OK && is_number;
 }
 
 baton_status baton_transport_rma(char text_out[BATON_TRANSPORT_TEXT_SIZE])
