@@ -56,8 +56,8 @@ typedef struct baton__rma_out baton__rma_out;
 typedef struct baton__rma_side baton__rma_side;
 
 enum {
-    BATON__CHUNK_BYTES = 1024 * 1024, /* see sdk/README.md, "Chunks" */
-    BATON__DEPTH = 4,                 /* chunks of one operation in flight */
+    BATON__CHUNK_BYTES = 512 * 1024, /* see sdk/README.md, "Chunks" */
+    BATON__DEPTH = 2,               /* chunks of one operation in flight */
     BATON__SERVED_MAX = 64,           /* chunks of one grant in flight, whatever the peer asks for */
     BATON__INLINE_MAX = 8192,         /* a readable up to here rides inside its GRANT */
     BATON__RESETS_MAX = 16,           /* sessions that one operation survives */

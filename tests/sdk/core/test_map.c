@@ -18,7 +18,7 @@ static own read_from_peer(size_t size, const char *path, const char *why)
     size_t length = baton_operation_explain(taken.operation, text, sizeof(text));
     cr_assert_eq(length, strlen(text));
     cr_assert_eq(strncmp(text, path, strlen(path)), 0, "%s", text);
-    cr_assert_not_null(strstr(text, *why == '\0' ? "1 copy, chunks of 1024 KiB, 1 in flight; not rma" : why), "%s", text);
+    cr_assert_not_null(strstr(text, *why == '\0' ? "1 copy, chunks of 512 KiB, 1 in flight; not rma" : why), "%s", text);
     cr_assert(*why == '\0' || strstr(text, "2 copies") != NULL, "%s", text);
     char cut[10];
     cr_assert_eq(baton_operation_explain(taken.operation, cut, sizeof(cut)), length);
