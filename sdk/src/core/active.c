@@ -166,7 +166,9 @@ void baton__active_pump(baton_operation *op)
 
 static bool send_answer(baton_operation *op)
 {
-    baton__frame frame = {.type = BATON__FRAME_MOVED, .key = op->a.token};
+    baton__frame frame = {.type = BATON__FRAME_MOVED,
+                          .key = op->a.token,
+                          .d = baton__reach_has_moved(op) ? BATON__MOVED_BY_DEVICE : 0};
     if (op->completion == BATON_COMPLETION_ACK) {
         frame.type = op->a.nack ? BATON__FRAME_NACK : BATON__FRAME_ACK;
     }

@@ -83,6 +83,9 @@ static void on_grant(baton_operation *op, const baton__frame *frame, const baton
         baton__active_renew(op); /* the grant came late: it would end before the first renewal */
     }
     baton__active_plan_timer(op);
+    if (op->ending) {
+        return; /* no memory for it */
+    }
     if (payload->size != 0) {
         incoming_chunk(op, 0, payload);
     }

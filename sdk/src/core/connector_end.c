@@ -86,6 +86,19 @@ static void abandon_all(baton_connector *connector)
     (void)drive_until(connector, no_operation, 100);
 }
 
+/* What a device does not end: its link is closed, and then it is given up. */
+static void force_reaches(baton_connector *connector)
+{
+    baton__node *next;
+    for (baton__node *node = baton__table_next(&connector->by_nonce, NULL); node != NULL; node = next) {
+        next = baton__table_next(&connector->by_nonce, node);
+        baton_operation *op = BATON__NODE_OWNER(node, baton_operation, a.by_nonce);
+        baton__reach_force(op);
+        baton__reach_force(op);
+    }
+    (void)drive_until(connector, no_operation, 100);
+}
+
 void baton__connector_shut_down(baton_connector *connector)
 {
     /* What was posted before the end began is begun first, and then ends like the rest. */
@@ -93,7 +106,8 @@ void baton__connector_shut_down(baton_connector *connector)
     }
     stop_operations(connector);
     if (!drive_until(connector, no_operation, 5000)) {
-        BATON__ERROR("%s: operations are still draining at the end", connector->name);
+        BATON__WARN("%s: operations are still draining at the end", connector->name);
+        force_reaches(connector);
     }
     flush_peers(connector);
     if (!drive_until(connector, nothing_to_send, 500)) {

@@ -25,7 +25,7 @@
  *  DATA    O>C  -              -           -            -           -          chunk    the chunk
  *  WRITE   C>O  token          -           -            -           -          chunk    the chunk
  *  WROTE   O>C  -              -           -            -           -          chunk    -
- *  MOVED   C>O  token          -           -            -           -          -        -
+ *  MOVED   C>O  token          -           -            -           -          1: rma  -
  *  COMMIT  O>C  -              -           -            -           -          -        -
  *  ACK     C>O  token          -           -            -           -          -        result
  *  NACK    C>O  token          -           -            -           -          -        result

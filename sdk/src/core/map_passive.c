@@ -249,7 +249,7 @@ static bool watch(baton__hold *hold)
     case BATON__PROCESS_DEAD:
         return false;
     case BATON__PROCESS_ALIVE:
-        hold->life = (baton_source){.fd = fd, .events = EPOLLIN, .ready = on_death};
+        hold->life = (baton_source){.fd = fd, .events = EPOLLIN, .ready = on_death, .patient = true};
         if (baton_loop_source_add(hold->connector->loop, &hold->life) != BATON_OK) {
             (void)close(fd); /* then its RELEASE alone can end it */
         }

@@ -309,10 +309,11 @@ void baton__operation_requested(baton_task *task)
 
 void baton__operation_request(baton_operation *op, uint32_t bits)
 {
+    baton_connector *connector = op->connector; /* after the post the operation may be over, and its memory another's */
     (void)__atomic_fetch_or(&op->requests, bits, __ATOMIC_ACQ_REL);
     (void)__atomic_add_fetch(&op->references, 1, __ATOMIC_RELAXED);
-    if (!baton_loop_post(op->connector->loop, &op->task)) {
+    if (!baton_loop_post(connector->loop, &op->task)) {
         baton__operation_unref(op); /* it is posted already and will see the bits */
     }
-    baton__connector_run_late(op->connector);
+    baton__connector_run_late(connector);
 }

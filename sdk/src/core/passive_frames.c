@@ -245,7 +245,8 @@ static bool reads_on(const baton__frame *frame)
 static void on_grant_frame(baton__grant *grant, const baton__frame *frame, const baton__payload *payload)
 {
     baton__frame answer = {.type = BATON__FRAME_RENEWED, .a = frame->a};
-    if (frame->type == BATON__FRAME_MOVED || frame->type == BATON__FRAME_ACK || frame->type == BATON__FRAME_NACK) {
+    bool ends = frame->type == BATON__FRAME_MOVED || frame->type == BATON__FRAME_ACK || frame->type == BATON__FRAME_NACK;
+    if (ends && (frame->d & BATON__MOVED_BY_DEVICE) != 0) {
         baton__exposure_filled(grant);
     }
     if (!reads_on(frame) || frame->type == BATON__FRAME_READ) {

@@ -38,13 +38,16 @@ enum {
     BATON__RMA_TRIES_MAX = 3,       /* links that one operation waits for */
     BATON__PROBE_SIZE = 4096,
     BATON__REACH_LINK = 1,          /* d of REACH and REACHED */
-    BATON__REACH_KEYS = 2
+    BATON__REACH_KEYS = 2,
+    BATON__MOVED_BY_DEVICE = 1      /* d of MOVED, ACK and NACK: the bytes went by rma */
 };
 
 /* rma_active.c. Before the first OPEN: decides whether to want it. */
 void baton__reach_want(baton_operation *op);
 /* The grant is there. */
 void baton__reach_granted(baton_operation *op);
+/* All bytes went by the device. */
+bool baton__reach_has_moved(const baton_operation *op);
 /* Not by `am` now. */
 bool baton__reach_is_on(const baton_operation *op);
 /* It waits for the link to its peer, and can send. */

@@ -60,6 +60,11 @@ void baton__reach_want(baton_operation *op)
     op->a.reach = reach;
 }
 
+bool baton__reach_has_moved(const baton_operation *op)
+{
+    return op->a.reach != NULL && op->a.reach->state == BATON__REACH_MOVED;
+}
+
 bool baton__reach_is_on(const baton_operation *op)
 {
     return op->a.reach != NULL && op->a.reach->state != BATON__REACH_REFUSED;
@@ -203,7 +208,10 @@ void baton__reach_reached(baton_operation *op, const baton__frame *frame, const 
         BATON__COUNT(op->connector, refused_state);
         return;
     }
-    if (payload->size == 0) {
+    if (payload->size == 0 && baton__reason_unpack(frame->c) == BATON_ERR_UNREACHABLE) {
+        reach->tries++;
+        baton__rma_link_end(op->peer); /* and waits for another one */
+    } else if (payload->size == 0) {
         baton__reach_refuse(op, baton__reason_unpack(frame->c) == BATON_ERR_TRANSPORT
                                     ? "the peer's device cannot register the memory"
                                     : "the peer gives no keys");

@@ -62,7 +62,7 @@ static baton_status open_side(baton_connector *connector, baton__rma_side *side)
     if (status != BATON_OK) {
         return status;
     }
-    side->source = (baton_source){.fd = side->table->fd(side->device), .events = EPOLLIN, .ready = on_ready};
+    side->source = (baton_source){.fd = side->table->fd(side->device), .events = EPOLLIN, .ready = on_ready, .patient = true};
     return baton_loop_source_add(connector->loop, &side->source);
 }
 

@@ -235,8 +235,10 @@ void baton__reach_force(baton_operation *op)
         return;
     }
     reach->forced = true;
-    reach->broken = true;
-    baton__rma_link_end(op->peer);
+    if (!reach->broken) { /* else the peer's link is another one by now */
+        reach->broken = true;
+        baton__rma_link_end(op->peer);
+    }
     if (baton_loop_timer_start(op->connector->loop, &op->timer, baton__after_ms(op->connector, BATON__STUCK_MS)) != BATON_OK) {
         abandon(op);
     }

@@ -166,8 +166,11 @@ static baton_status expose(baton__grant *grant)
 {
     baton_operation *op = grant->operation;
     const baton__rma_side *side = op->connector->rma;
-    if (op->count > BATON__RMA_COUNT_MAX || grant->peer->rma_in == NULL) {
+    if (op->count > BATON__RMA_COUNT_MAX) {
         return BATON_ERR_NOT_SUPPORTED;
+    }
+    if (grant->peer->rma_in == NULL) {
+        return BATON_ERR_UNREACHABLE; /* our end of the link is gone, which an idle queue pair does not tell */
     }
     if (grant->exposure != NULL) {
         return BATON_OK; /* the answer was lost with its session */

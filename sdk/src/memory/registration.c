@@ -144,15 +144,18 @@ static bool share(baton__registrations *table, baton__registration_link *link, u
     return found != NULL;
 }
 
-/* Open ranges inside of it are served by it from now on. */
-static void publish(baton__registrations *table, registration *made, baton__registration_link *link)
+/* Open ranges inside of it are served by it from now on. What lies between the segments of strided memory may be somebody else's, so that
+ * vouches for nothing. */
+static void publish(baton__registrations *table, registration *made, baton__registration_link *link, bool strided)
 {
     (void)pthread_mutex_lock(&table->lock);
-    for (baton__range *inside; (inside = baton__range_tree_take_inside(&table->open, &made->range)) != NULL;) {
+    for (baton__range *inside; !strided && (inside = baton__range_tree_take_inside(&table->open, &made->range)) != NULL;) {
         ((registration *)inside)->open = false;
     }
-    made->open = true;
-    baton__range_tree_insert(&table->open, &made->range);
+    made->open = !strided;
+    if (made->open) {
+        baton__range_tree_insert(&table->open, &made->range);
+    }
     DL_APPEND(table->all, made);
     use(made, link, made->range.start, made->range.end);
     (void)pthread_mutex_unlock(&table->lock);
@@ -161,7 +164,7 @@ static void publish(baton__registrations *table, registration *made, baton__regi
 }
 
 static baton_status make(baton__registrations *table, baton__registration_link *link, uintptr_t start, uintptr_t end,
-                         void *pointer)
+                         void *pointer, bool strided)
 {
     registration *made = calloc(1, sizeof(*made));
     if (made == NULL) {
@@ -173,7 +176,7 @@ static baton_status make(baton__registrations *table, baton__registration_link *
         return status;
     }
     made->range = (baton__range){.start = start, .end = end};
-    publish(table, made, link);
+    publish(table, made, link, strided);
     return BATON_OK;
 }
 
@@ -198,7 +201,10 @@ baton_status baton__registration_need(baton__registrations *table, baton_descrip
     }
     uintptr_t start = (uintptr_t)descriptor->pointer;
     uintptr_t end = start + baton__descriptor_extent(descriptor);
-    baton_status status = share(table, link, start, end) ? BATON_OK : make(table, link, start, end, descriptor->pointer);
+    bool strided = baton_descriptor_segments(descriptor, NULL, NULL) != 1;
+    baton_status status = !strided && share(table, link, start, end)
+                              ? BATON_OK
+                              : make(table, link, start, end, descriptor->pointer, strided);
     if (status != BATON_OK) {
         free(link);
         return status;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The path rma over a fake transport and a fake device: orders of messages, and ends. test_rma_hostile.c has what cannot be trusted,
  * test_rma.c two processes and verbs. */
+#include "core/loop_state.h"
 #include "support/rma_pair.h"
 
 TestSuite(rma_protocol, .init = open_both, .fini = close_both);
@@ -114,6 +115,47 @@ Test(rma_protocol, a_link_that_breaks_in_the_middle_ends_in_messages)
         pair_pump();
         end_well("rma");
     }
+}
+
+/* An idle queue pair does not tell that its other end is gone: evicted, or lost while nothing was heard. */
+Test(rma_protocol, a_link_whose_other_end_is_gone_is_made_anew)
+{
+    for (int read = 0; read < 2; read++) {
+        pair_begin(&h, read, 1, SIZE, BATON_COMPLETION_COMMIT, 1000);
+        pair_pump();
+        end_well("rma");
+        baton__peer *peer = baton__peer_find(connectors[ORIGIN], &connectors[CONSUMER]->instance);
+        cr_assert_not_null(peer->rma_in);
+        baton__rma_forget(peer);
+        pair_begin(&h, read, 1, SIZE, BATON_COMPLETION_COMMIT, 1000);
+        pair_pump();
+        end_well("rma");
+    }
+}
+
+/* A clock that goes on with each look at it. */
+static uint64_t step_on(void *context)
+{
+    (void)context;
+    fake_clock_advance_ms(20);
+    return fake_clock.now_ns(fake_clock.context);
+}
+
+/* The host of the peer is gone, and the device goes on trying; whoever waits for the operation is told all the same. */
+Test(rma_protocol, a_connector_ends_with_a_job_that_the_device_does_not_end)
+{
+    connectors[CONSUMER]->options.drain_ms = 3600000;
+    begin_held(true, BATON_COMPLETION_COMMIT, 0);
+    connectors[CONSUMER]->loop->clock.now_ns = step_on;
+    baton_connector_destroy(connectors[CONSUMER]);
+    connectors[CONSUMER] = NULL;
+    cr_assert_eq(h.active_over, 1);
+    cr_assert(baton_operation_is_over(h.active));
+    cr_assert_eq(baton_operation_reason(h.active), BATON_ERR_QUARANTINED);
+    fake_rma_hold(false);
+    baton_connector_destroy(connectors[ORIGIN]);
+    connectors[ORIGIN] = NULL;
+    pair_end(&h);
 }
 
 Test(rma_protocol, the_passive_side_cancels_and_waits_for_nobody)

@@ -250,3 +250,19 @@ Test(registration, descriptors_are_released_on_any_thread)
         cr_assert_eq(baton__registrations_live(registrations), 0);
     }
 }
+
+/* Between its segments is somebody else's memory, which may have been mapped since. */
+Test(registration, strided_memory_vouches_for_nothing_inside_of_it)
+{
+    baton_descriptor *strided = NULL;
+    cr_assert_eq(baton_descriptor_create_strided(memory, 10, 100, 5, BATON_DEVICE_HOST, NULL, NULL, &strided), BATON_OK);
+    cr_assert_eq(baton__registration_need(registrations, strided), BATON_OK);
+    baton_descriptor *between = need(50, 20);
+    cr_assert_eq(made, 2);
+    baton_descriptor *around = need(0, 1000);
+    cr_assert_eq(made, 3);
+    drop(around);
+    drop(between);
+    drop(strided);
+    cr_assert_eq(undone, 3);
+}
