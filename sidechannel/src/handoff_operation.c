@@ -27,11 +27,12 @@ static void on_granted(baton_handoff *handoff, baton_operation *operation)
                          "GRANTED", BATON_OK);
 }
 
+/* Delivered before it is counted off: the threads of a service that stops end when nothing is fetched and nothing waits. */
 static void show(baton_handoff *handoff)
 {
     handoff->is_shown = true;
-    baton__service_count_fetching(handoff->service, false);
     baton__service_deliver(handoff->service, handoff);
+    baton__service_count_fetching(handoff->service, false);
 }
 
 /* All bytes are there, and the application is to say what it made of them. */

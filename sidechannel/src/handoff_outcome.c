@@ -58,9 +58,12 @@ static void end_fetching(baton_handoff *handoff, bool is_complete)
         return;
     }
     handoff->is_shown = true;
-    baton__service_count_fetching(handoff->service, false);
     if (is_complete) {
         baton__service_deliver(handoff->service, handoff);
+    }
+    /* After that, as in show() of handoff_operation.c. */
+    baton__service_count_fetching(handoff->service, false);
+    if (is_complete) {
         return;
     }
     (void)pthread_mutex_lock(&handoff->record.lock);
