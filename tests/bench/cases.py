@@ -126,6 +126,11 @@ class Plan:
                             [self.bin / "bench_handoff", "--nats", self.nats_url, "--link", link, "--progress", progress,
                              "--size", 4 * KIB, "--count", count, "--warmup", 100])
 
+    def fairness(self):
+        size, count = (512 * MIB, 300) if self.quick else (2048 * MIB, 2000)
+        return program_case("fairness", [self.bin / "bench_fairness", "--nats", self.nats_url, "--size", size, "--count", count,
+                                         "--warmup", 100])
+
     def handover(self, op, spinners):
         return program_case(f"handover/{op}/{spinners}",
                             [self.bin / "raw_handover", "--op", op, "--spinners", spinners,
@@ -202,3 +207,4 @@ def groups(plan):
         yield f"map {size_text(size)}", plan.mapped(size)
     yield "views", plan.views()
     yield f"{SEGMENTS} segments", plan.segments()
+    yield "fairness", [plan.fairness()]

@@ -195,6 +195,16 @@ measure_statistics measure_summarize(double *samples, size_t count)
         .p50 = rank(samples, count, 50), .p99 = rank(samples, count, 99), .best = samples[0]};
 }
 
+void measure_check(const measure_options *options, unsigned char *const *memory)
+{
+    uint64_t slots = options->slots < options->count ? options->slots : options->count;
+    for (uint64_t i = 0; i < slots; i++) {
+        if (!measure_is_filled(memory[i], options->size_bytes, i)) {
+            measure_fail("the data of slot %llu is wrong", (unsigned long long)i);
+        }
+    }
+}
+
 void measure_print(const char *type, const measure_options *options, const char *version,
                    measure_result *result)
 {

@@ -52,6 +52,8 @@ void *measure_memory(size_t size_bytes);
 /* Fills memory with words that differ by slot and place; measure_is_filled compares. */
 void measure_fill(void *memory, size_t size_bytes, uint64_t slot);
 bool measure_is_filled(const void *memory, size_t size_bytes, uint64_t slot);
+/* Ends the program unless each slot that was used holds what measure_fill puts there. */
+void measure_check(const measure_options *options, unsigned char *const *memory);
 
 /* Median, 99th percentile (nearest rank) and smallest. Sorts the samples. */
 typedef struct measure_statistics {

@@ -136,17 +136,6 @@ static void make_requests(side *self, const uintptr_t *remote)
     }
 }
 
-static void check_data(const side *self)
-{
-    uint64_t slots =
-        self->options.slots < self->options.count ? self->options.slots : self->options.count;
-    for (uint64_t i = 0; i < slots; i++) {
-        if (!measure_is_filled(self->memory[i], self->options.size_bytes, i)) {
-            measure_fail("the data of slot %llu is wrong", (unsigned long long)i);
-        }
-    }
-}
-
 /* Not only the first post of a request moves data: in the warm-up each read has to repair what was
  * spoilt before it. */
 static void spoil(const side *self, uint64_t index)
@@ -227,7 +216,7 @@ static void run_active(side *self, const uintptr_t *remote)
     result.active_cpu_ns = measure_cpu_ns() - cpu_ns;
     result.passive_cpu_ns = ask(self, 'e') - passive_ns;
     if (!is_writing(self)) {
-        check_data(self);
+        measure_check(&self->options, self->memory);
     }
     measure_print("nixl", &self->options, getenv("BATON_BENCH_NIXL_VERSION"), &result);
     (void)fflush(stdout);
@@ -257,7 +246,7 @@ static void run_passive(side *self)
     while (kind != 'x') {
         kind = await_word(self, notifications);
         if (kind == 'e' && is_writing(self)) {
-            check_data(self);
+            measure_check(&self->options, self->memory);
         }
         uint64_t cpu_ns = measure_cpu_ns();
         measure_write(self->fd, &cpu_ns, sizeof(cpu_ns));

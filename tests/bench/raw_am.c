@@ -237,17 +237,6 @@ static void prepare(side *self, int fd)
     raw_connect(&self->ucx);
 }
 
-static void check_data(const side *self)
-{
-    uint64_t slots =
-        self->options.slots < self->options.count ? self->options.slots : self->options.count;
-    for (uint64_t i = 0; i < slots; i++) {
-        if (!measure_is_filled(self->memory[i], self->options.size_bytes, i)) {
-            measure_fail("the data of slot %llu is wrong", (unsigned long long)i);
-        }
-    }
-}
-
 static void await_control(side *self, uint64_t kind)
 {
     while (self->controls != kind) {
@@ -306,7 +295,7 @@ static void run_active(side *self)
     await_control(self, CONTROL_ENDED);
     result.passive_cpu_ns = self->peer_cpu_ns;
     if (!self->is_writing) {
-        check_data(self);
+        measure_check(&self->options, self->memory);
     }
     raw_close(&self->ucx);
     measure_end_peer();
@@ -321,7 +310,7 @@ static void run_passive(side *self)
     await_control(self, CONTROL_END);
     uint64_t cpu_ns = measure_cpu_ns() - self->cpu_begin_ns;
     if (self->is_writing) {
-        check_data(self);
+        measure_check(&self->options, self->memory);
     }
     say(self, CONTROL_ENDED, cpu_ns);
     raw_wait(&self->ucx, ucp_worker_flush_nbx(self->ucx.worker, &(ucp_request_param_t){0}),

@@ -102,17 +102,6 @@ static void take_keys(side *self)
     }
 }
 
-static void check_data(const side *self)
-{
-    uint64_t slots =
-        self->options.slots < self->options.count ? self->options.slots : self->options.count;
-    for (uint64_t i = 0; i < slots; i++) {
-        if (!measure_is_filled(self->memory[i], self->options.size_bytes, i)) {
-            measure_fail("the data of slot %llu is wrong", (unsigned long long)i);
-        }
-    }
-}
-
 static void finish(flight *flying)
 {
     side *self = flying->self;
@@ -214,7 +203,7 @@ static void run_active(side *self)
     result.active_cpu_ns = measure_cpu_ns() - cpu_ns;
     result.passive_cpu_ns = ask(self, 'e').cpu_ns - passive_ns;
     if (!self->is_put) {
-        check_data(self);
+        measure_check(&self->options, self->memory);
     }
     drop_keys(self);
     raw_close(&self->ucx);
@@ -246,7 +235,7 @@ static void run_passive(side *self)
         said = progress_until_word(self);
         said.cpu_ns = measure_cpu_ns();
         if (said.kind == 'e' && self->is_put) {
-            check_data(self);
+            measure_check(&self->options, self->memory);
         }
         measure_write(self->ucx.fd, &said, sizeof(said));
     }

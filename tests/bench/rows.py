@@ -171,6 +171,13 @@ def add_segments(table):
                     "segments/1")
 
 
+def add_fairness(table):
+    for who, words in (("same", "the same"), ("other", "another")):
+        for field, wanted in (("p50_us", None), ("p99_us", ("<=", 5))):
+            table.add_values("4 KiB hand-off beside a large transfer, against alone", f"{field[:3]}, to {words} consumer", wanted,
+                             f"fairness:fairness_{who}", "fairness", field)
+
+
 def add_handoff(table):
     for link, limit in (("shm", 0.75), ("tcp", 0.9)):
         for progress in ("application", "thread"):
@@ -212,6 +219,7 @@ def make_rows(results):
     add_map(table)
     add_nixl(table)
     add_segments(table)
+    add_fairness(table)
     add_handoff(table)
     add_nixl_connect(table)
     add_cpu(table)

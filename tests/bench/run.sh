@@ -18,6 +18,8 @@ set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=tests/setup.sh
 source tests/setup.sh
+# shellcheck source=tests/bench/server.sh
+source tests/bench/server.sh
 # shellcheck source=tests/bench/nixl.sh
 source tests/bench/nixl.sh
 
@@ -54,22 +56,6 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-
-# A server of our own on a free port of the loopback; its URL is in $nats.
-start_server() {
-    local deadline=$((SECONDS + 10)) port
-    nats-server --addr 127.0.0.1 --port -1 --ports_file_dir "$scratch" >"$scratch/nats.log" 2>&1 &
-    server=$!
-    until port=$(sed -nE 's|.*"nats://127\.0\.0\.1:([0-9]+)".*|\1|p' "$scratch"/*.ports 2>/dev/null) && [[ -n $port ]]; do
-        if ((SECONDS >= deadline)) || ! kill -0 "$server" 2>/dev/null; then
-            cat -- "$scratch/nats.log" >&2
-            printf 'bench: FAILED, the nats-server does not start\n'
-            exit 1
-        fi
-        sleep 0.05
-    done
-    nats=nats://127.0.0.1:$port
-}
 
 setup_group bench
 setup_build "$build" bench

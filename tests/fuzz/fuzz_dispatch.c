@@ -9,40 +9,16 @@
  * hand-off's real secrets with some fields spoiled, or a turn, a time, a break, a call of the
  * application's.
  */
-#include "fuzz/dispatch_world.h"
+#include "fuzz/dispatch_shot.h"
 
 /* A payload of a whole chunk fits no operation here: what it passes for would be out of bounds. */
 enum { STEPS_MAX = 60, PAYLOAD_MAX = BATON__CHUNK_BYTES, REACHED_SIZE = 30000 /* goes by rma */ };
-
-/* What a step spoils of a frame. */
-enum {
-    SPOIL_INSTANCE = 1,
-    SPOIL_EPOCH = 2,
-    SPOIL_SESSION = 4,
-    SPOIL_OPERATION = 8,
-    SPOIL_KEY = 16,
-    SPOIL_NONCE = 32,
-    SPOIL_HEADER = 64
-};
 
 typedef struct script {
     const uint8_t *data;
     size_t size;
     size_t used;
 } script;
-
-typedef struct shot {
-    baton__frame frame;
-    const lane *lane;
-    unsigned spoiled;
-    size_t header_size;
-    uint8_t header[BATON__FRAME_SIZE + 8];
-    uint8_t *payload;
-    size_t size;
-    bool block; /* its payload is meant to be one */
-    bool good_block;
-    bool stranger; /* of somebody that nobody has met */
-} shot;
 
 /* The name is libFuzzer's. NOLINTNEXTLINE(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -205,62 +181,6 @@ static void make_shot(script *s, world *w, shot *it)
     }
 }
 
-static bool payload_fits(const shot *it)
-{
-    switch (it->frame.type) {
-    case BATON__FRAME_DATA:
-    case BATON__FRAME_WRITE:
-        return it->size != 0;
-    case BATON__FRAME_ACK:
-    case BATON__FRAME_NACK:
-        return it->size <= BATON_RESULT_MAX;
-    case BATON__FRAME_GRANT:
-        return it->size <= BATON__INLINE_MAX;
-    case BATON__FRAME_OPEN:
-        return true;
-    case BATON__FRAME_KEYS:
-        return it->size <= BATON__KEYS_MAX;
-    case BATON__FRAME_REACH:
-        return it->size <= BATON__RMA_ADDRESS_MAX;
-    case BATON__FRAME_REACHED:
-        return it->size <= BATON__KEYS_MAX;
-    case BATON__FRAME_RESET:
-    case BATON__FRAME_CANCEL:
-        return it->size == 0 || it->block;
-    default:
-        return it->size == 0;
-    }
-}
-
-/* Must be refused, whatever state the world is in. */
-static bool is_unproven(const shot *it)
-{
-    if ((it->spoiled & (SPOIL_HEADER | SPOIL_INSTANCE | SPOIL_EPOCH)) != 0 || !payload_fits(it)) {
-        return true;
-    }
-    switch (it->frame.type) {
-    case BATON__FRAME_OPEN:
-        return !it->good_block;
-    case BATON__FRAME_RESET:
-        return (it->spoiled & SPOIL_SESSION) != 0 || (it->block && (!it->good_block || it->stranger)); /* either side's session may be named */
-    case BATON__FRAME_READ:
-    case BATON__FRAME_WRITE:
-    case BATON__FRAME_MOVED:
-    case BATON__FRAME_ACK:
-    case BATON__FRAME_NACK:
-    case BATON__FRAME_FAIL:
-    case BATON__FRAME_RENEW:
-    case BATON__FRAME_MAP:
-    case BATON__FRAME_RELEASE:
-    case BATON__FRAME_REACH:
-        return !it->lane->proven || !is_passive(it->lane) ||
-               (it->spoiled & (SPOIL_OPERATION | SPOIL_KEY | SPOIL_NONCE)) != 0;
-    default: /* to an active operation: nonce and session prove it */
-        return (it->block && !it->good_block) || !it->lane->proven || is_passive(it->lane) ||
-               (it->spoiled & (SPOIL_OPERATION | SPOIL_SESSION | SPOIL_NONCE)) != 0;
-    }
-}
-
 typedef struct picture {
     uint8_t memory[KINDS][PIECES][REACHED_SIZE];
     baton_operation_status status[KINDS];
@@ -287,20 +207,6 @@ static void expect_same(const world *w, const picture *p)
             check(memcmp(p->memory[i][k], w->lanes[i].ours[k], w->lanes[i].size) == 0);
         }
         check(p->status[i] == baton__operation_status(w->lanes[i].at_target));
-    }
-}
-
-static bool says_no(const shot *it)
-{
-    switch (it->frame.type) {
-    case BATON__FRAME_REFUSE:
-    case BATON__FRAME_NACK:
-    case BATON__FRAME_NACKED:
-    case BATON__FRAME_FAIL:
-    case BATON__FRAME_CANCEL:
-        return true;
-    default:
-        return false;
     }
 }
 

@@ -147,7 +147,7 @@ static void end(baton_operation *op, baton_operation *passive)
     check(baton_operation_is_over(passive));
     baton_operation_destroy(passive);
     turn();
-    check(connectors[CONSUMER]->views == NULL && connectors[CONSUMER]->copying == NULL);
+    check(connectors[CONSUMER]->views.count == 0 && connectors[CONSUMER]->copying == NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "support/fake_rma.h"
+#include "support/fake_rma_state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,14 +7,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-enum { PAGE = 4096, REGIONS_MAX = 4096, KEY_SIZE = 8, JOBS_MAX = 64 };
-
-struct baton__rma_region {
-    uint8_t *pointer;
-    size_t size;
-    uint64_t key;
-    bool ended;
-};
+enum { JOBS_MAX = 64 };
 
 enum kind { GET, PUT, FLUSH };
 
@@ -45,51 +38,34 @@ struct baton__rma {
     unsigned count;
 };
 
-static struct {
-    fake_rma_fault fault;
-    bool held;
-    unsigned accesses;
-    unsigned links;
-    uint64_t last_link;
-    baton__rma_region *regions[REGIONS_MAX]; /* the key is 1 + index; ended ones stay, so that keys do not come again */
-    unsigned count;
-} state;
+fake_rma_state fake_rma;
 
 void fake_rma_reset(void)
 {
-    for (unsigned i = 0; i < state.count; i++) {
-        free(state.regions[i]);
+    for (unsigned i = 0; i < fake_rma.count; i++) {
+        free(fake_rma.regions[i]);
     }
-    memset(&state, 0, sizeof(state));
+    memset(&fake_rma, 0, sizeof(fake_rma));
 }
 
 void fake_rma_set(fake_rma_fault fault)
 {
-    state.fault = fault;
+    fake_rma.fault = fault;
 }
 
 void fake_rma_hold(bool held)
 {
-    state.held = held;
-}
-
-unsigned fake_rma_regions(void)
-{
-    unsigned live = 0;
-    for (unsigned i = 0; i < state.count; i++) {
-        live += !state.regions[i]->ended && state.regions[i]->size > 2 * (size_t)PAGE;
-    }
-    return live;
+    fake_rma.held = held;
 }
 
 unsigned fake_rma_accesses(void)
 {
-    return state.accesses;
+    return fake_rma.accesses;
 }
 
 unsigned fake_rma_links(void)
 {
-    return state.links;
+    return fake_rma.links;
 }
 
 static baton__rma *all[8];
@@ -97,7 +73,7 @@ static unsigned all_count;
 
 static baton_status open_device(const char **why_out, baton__rma **rma_out)
 {
-    if (state.fault == FAKE_RMA_NO_DEVICE || all_count == 8) {
+    if (fake_rma.fault == FAKE_RMA_NO_DEVICE || all_count == 8) {
         *why_out = "there is no fake device";
         return BATON_ERR_NOT_SUPPORTED;
     }
@@ -128,7 +104,7 @@ static void end_jobs(baton__rma *rma, const baton__rma_link *link, baton_status 
 static void destroy_link(baton__rma_link *link)
 {
     DL_DELETE(link->rma->links, link);
-    state.links--;
+    fake_rma.links--;
     free(link);
 }
 
@@ -167,24 +143,10 @@ static baton__rma_link *find_link(uint64_t number)
     return NULL;
 }
 
-static bool is_allowed(const baton__rma_span *span)
-{
-    if (state.fault == FAKE_RMA_NO_KEYS) {
-        return true;
-    }
-    if (span->key == 0 || span->key > state.count) {
-        return false;
-    }
-    const baton__rma_region *region = state.regions[span->key - 1];
-    uint64_t base = (uint64_t)(uintptr_t)region->pointer;
-    return (!region->ended || state.fault == FAKE_RMA_STALE_WORKS) && span->address >= base &&
-           span->size <= region->size && span->address - base <= region->size - span->size;
-}
-
 static bool waits(const pending *p)
 {
-    bool trial = p->kind != FLUSH && p->span.size == PAGE;
-    return state.fault == FAKE_RMA_DEAF || state.fault == FAKE_RMA_STUCK || (state.held && !trial && p->kind != FLUSH);
+    bool trial = p->kind != FLUSH && p->span.size == FAKE_RMA_PAGE;
+    return fake_rma.fault == FAKE_RMA_DEAF || fake_rma.fault == FAKE_RMA_STUCK || (fake_rma.held && !trial && p->kind != FLUSH);
 }
 
 static baton_status do_one(const pending *p)
@@ -196,19 +158,19 @@ static baton_status do_one(const pending *p)
     if (p->kind == FLUSH) {
         return BATON_OK;
     }
-    if (!is_allowed(&p->span)) {
+    if (!fake_rma_is_allowed(&p->span)) {
         return BATON_ERR_FORBIDDEN;
     }
     void *theirs = (void *)(uintptr_t)p->span.address;
     if (p->kind == GET) {
         memcpy(p->span.pointer, theirs, p->span.size);
-        if (state.fault == FAKE_RMA_WRONG_BYTES) {
+        if (fake_rma.fault == FAKE_RMA_WRONG_BYTES) {
             *(uint8_t *)p->span.pointer ^= 1;
         }
     } else {
         memcpy(theirs, p->span.pointer, p->span.size);
     }
-    state.accesses++;
+    fake_rma.accesses++;
     return BATON_OK;
 }
 
@@ -219,7 +181,7 @@ static int progress(baton__rma *rma)
     baton__rma_link *next;
     DL_FOREACH_SAFE(rma->links, link, next)
     {
-        if (link->closing && state.fault != FAKE_RMA_STUCK) {
+        if (link->closing && fake_rma.fault != FAKE_RMA_STUCK) {
             end_jobs(rma, link, BATON_ERR_CANCELLED);
             destroy_link(link);
             done++;
@@ -282,44 +244,6 @@ static size_t get_min(const baton__rma *rma)
     return 32;
 }
 
-static baton_status region_create(baton__rma *rma, void *pointer, size_t size, baton__rma_region **region_out)
-{
-    (void)rma;
-    baton__rma_region *region = calloc(1, sizeof(*region));
-    if (region == NULL || state.count == REGIONS_MAX ||
-        (state.fault == FAKE_RMA_NO_REGISTER && size > 2 * (size_t)PAGE)) {
-        free(region);
-        return BATON_ERR_TRANSPORT;
-    }
-    *region = (baton__rma_region){.pointer = pointer, .size = size, .key = state.count + 1};
-    state.regions[state.count++] = region;
-    *region_out = region;
-    return BATON_OK;
-}
-
-static baton_status region_destroy(baton__rma *rma, baton__rma_region *region)
-{
-    (void)rma;
-    region->ended = true;
-    return state.fault == FAKE_RMA_NO_DEREGISTER && region->size > 2 * (size_t)PAGE ? BATON_ERR_TRANSPORT : BATON_OK;
-}
-
-static size_t region_key(const baton__rma_region *region, uint8_t key[BATON__RMA_KEY_MAX])
-{
-    memcpy(key, &region->key, KEY_SIZE);
-    return KEY_SIZE;
-}
-
-static bool key_open(const baton__rma *rma, const uint8_t *bytes, size_t size, uint64_t *key_out)
-{
-    (void)rma;
-    if (size != KEY_SIZE) {
-        return false;
-    }
-    memcpy(key_out, bytes, KEY_SIZE);
-    return true;
-}
-
 static baton_status link_create(baton__rma *rma, void (*failed)(void *owner, int native), void *owner,
                                 baton__rma_link **link_out)
 {
@@ -327,9 +251,9 @@ static baton_status link_create(baton__rma *rma, void (*failed)(void *owner, int
     if (link == NULL) {
         return BATON_ERR_OUT_OF_MEMORY;
     }
-    *link = (baton__rma_link){.rma = rma, .number = ++state.last_link, .failed = failed, .owner = owner};
+    *link = (baton__rma_link){.rma = rma, .number = ++fake_rma.last_link, .failed = failed, .owner = owner};
     DL_APPEND(rma->links, link);
-    state.links++;
+    fake_rma.links++;
     *link_out = link;
     return BATON_OK;
 }
@@ -345,7 +269,7 @@ static baton_status link_connect(baton__rma_link *link, const uint8_t *address, 
     if (size != sizeof(link->other)) {
         return BATON_ERR_MALFORMED;
     }
-    if (state.fault == FAKE_RMA_UNREACHABLE) {
+    if (fake_rma.fault == FAKE_RMA_UNREACHABLE) {
         return BATON_ERR_UNREACHABLE;
     }
     memcpy(&link->other, address, size);
@@ -400,10 +324,10 @@ const baton__rma_table fake_rma_table = {
     .arm = arm,
     .fd = fd_of,
     .get_min = get_min,
-    .region_create = region_create,
-    .region_destroy = region_destroy,
-    .region_key = region_key,
-    .key_open = key_open,
+    .region_create = fake_rma_region_create,
+    .region_destroy = fake_rma_region_destroy,
+    .region_key = fake_rma_region_key,
+    .key_open = fake_rma_key_open,
     .link_create = link_create,
     .link_address = link_address,
     .link_connect = link_connect,

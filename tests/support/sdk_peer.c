@@ -25,6 +25,7 @@
  * and when operation N is over, unasked: "end N STATUS REASON right|wrong|view".
  */
 #include "support/hex.h"
+#include "support/page_trap.h"
 #include "support/pattern.h"
 #include "support/shape.h"
 
@@ -210,6 +211,7 @@ static baton_metadata *parse(char *hex, char **rest)
 
 static void set_trap_in(const struct entry *entry, size_t offset);
 static size_t trap_offset; /* of the next read; 0: none */
+static int trap_signal;
 
 static void take(char *arguments, bool read)
 {
@@ -281,44 +283,9 @@ static void cancel(const char *arguments)
     must(baton_operation_cancel(entries[number].operation), "cancel");
 }
 
-static uint8_t *trap_page;
-static int trap_signal;
-
-/* In the thread that touched the page, maybe in the middle of a message. */
-static void on_touch(int signal)
-{
-    (void)signal;
-    (void)raise(trap_signal);
-    (void)mprotect(trap_page, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE);
-}
-
-/* Owner thread, which has all signals blocked. */
-static void set_trap(baton_task *task)
-{
-    sigset_t touch;
-    (void)sigemptyset(&touch);
-    (void)sigaddset(&touch, SIGSEGV);
-    (void)pthread_sigmask(SIG_UNBLOCK, &touch, NULL);
-    if (mprotect(trap_page, (size_t)sysconf(_SC_PAGESIZE), PROT_NONE) != 0) {
-        die("trap");
-    }
-    (void)printf("trapped\n");
-    (void)fflush(stdout);
-    (void)task;
-}
-
 static void set_trap_in(const struct entry *entry, size_t offset)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    uint8_t *memory = baton_descriptor_pointer(entry->descriptor);
-    trap_page = (uint8_t *)((uintptr_t)(memory + offset) / page * page);
-    struct sigaction action = {.sa_handler = on_touch};
-    (void)sigaction(SIGSEGV, &action, NULL);
-    static baton_task task;
-    task = (baton_task){.run = set_trap};
-    if (!baton_loop_post(baton_connector_loop(connector), &task)) {
-        die("post");
-    }
+    page_trap_set(connector, (uint8_t *)baton_descriptor_pointer(entry->descriptor) + offset, trap_signal);
 }
 
 static void trap(const char *arguments)

@@ -34,7 +34,7 @@ baton_status baton__fail(baton_status status, const char *format, ...)
     return status;
 }
 
-baton_status baton__fail_soon(baton_status status, const char *text)
+baton_status baton__fail_as_is(baton_status status, const char *text)
 {
     size_t length = strnlen(text, ERROR_TEXT_SIZE - 1);
     memmove(error_text, text, length);

@@ -9,7 +9,7 @@
 baton_status baton__fail(baton_status status, const char *format, ...) BATON_PRINTF(2, 3);
 
 /* As baton__fail, with a text as it is: for what polls ask for and do not get. */
-baton_status baton__fail_soon(baton_status status, const char *text);
+baton_status baton__fail_as_is(baton_status status, const char *text);
 
 /* As baton__fail, with ": <strerror(error_number)>" appended; returns ERR_SYSTEM (ERR_OUT_OF_MEMORY
  * for ENOMEM). */

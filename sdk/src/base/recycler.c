@@ -51,10 +51,16 @@ static void *pop(baton__recycler *recycler)
     return memory;
 }
 
-void *baton__recycler_take(baton__recycler *recycler)
+void *baton__recycler_take_raw(baton__recycler *recycler)
 {
     void *memory = pop(recycler);
-    return memory == NULL ? calloc(1, recycler->size) : memset(memory, 0, recycler->size);
+    return memory == NULL ? malloc(recycler->size) : memory;
+}
+
+void *baton__recycler_take(baton__recycler *recycler)
+{
+    void *memory = baton__recycler_take_raw(recycler);
+    return memory == NULL ? NULL : memset(memory, 0, recycler->size);
 }
 
 #ifdef BATON__HAS_POISON

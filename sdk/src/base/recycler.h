@@ -28,8 +28,9 @@ typedef struct baton__recycler {
 void baton__recycler_init(baton__recycler *recycler, size_t size);
 /* Nobody else uses it any more. */
 void baton__recycler_fini(baton__recycler *recycler);
-/* Zeroed. NULL: no memory. Threads: any. */
+/* Zeroed, or with undefined contents. NULL: no memory. Threads: any. */
 void *baton__recycler_take(baton__recycler *recycler);
+void *baton__recycler_take_raw(baton__recycler *recycler);
 void baton__recycler_give(baton__recycler *recycler, void *memory);
 
 #endif

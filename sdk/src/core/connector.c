@@ -116,13 +116,15 @@ static bool open_tables(baton_connector *connector)
     baton__recycler_init(&connector->grants, sizeof(baton__grant));
     bool by_nonce = baton__table_init(&connector->by_nonce);
     bool by_id = baton__table_init(&connector->by_id);
-    return baton__tombstones_init(&connector->tombstones) && by_nonce && by_id;
+    bool views = baton__table_init(&connector->views);
+    return baton__tombstones_init(&connector->tombstones) && by_nonce && by_id && views;
 }
 
 static void close_tables(baton_connector *connector)
 {
     baton__table_fini(&connector->by_nonce);
     baton__table_fini(&connector->by_id);
+    baton__table_fini(&connector->views);
     baton__tombstones_fini(&connector->tombstones);
     baton__recycler_fini(&connector->operations);
     baton__recycler_fini(&connector->grants);
@@ -334,7 +336,7 @@ static baton_status wait_driving(baton_connector *connector, baton__event *event
     while (!baton__event_is_set(event)) {
         uint64_t now = baton__now(connector);
         if (now >= end_ns) {
-            status = baton__fail_soon(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
+            status = baton__fail_as_is(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
             break;
         }
         turn = baton__connector_turn(connector);
@@ -365,7 +367,7 @@ baton_status baton__connector_wait(baton_connector *connector, baton__event *eve
         return wait_driving(connector, event, end);
     }
     if (!baton__event_wait(event, timeout_ms)) {
-        return baton__fail_soon(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
+        return baton__fail_as_is(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
     }
     return BATON_OK;
 }

@@ -98,7 +98,7 @@ baton_status baton_connector_progress_wait(baton_connector *connector, uint32_t 
         }
         if (now >= end) {
             baton__connector_stop_driving(connector, turn);
-            return baton__fail_soon(BATON_ERR_TIMED_OUT, "progress: nothing to do in that time");
+            return baton__fail_as_is(BATON_ERR_TIMED_OUT, "progress: nothing to do in that time");
         }
         if (turn == BATON__TURN_ARMED) {
             baton__loop_sleep(connector->loop, end - now);

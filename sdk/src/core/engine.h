@@ -329,7 +329,7 @@ struct baton_connector {
     baton_timer mapped_timer;
     baton__map *copying;     /* reads that copy from there */
     size_t stream_copy_min;  /* base/stream_copy.h */
-    baton__view *views;      /* that the application has, by their nonces */
+    baton__table views;      /* that the application has, by their nonces */
     baton__hold *holds;      /* in quarantine */
     baton_timer holds_timer; /* asks their readers */
     uint32_t holds_wait_ms;

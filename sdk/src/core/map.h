@@ -80,9 +80,8 @@ struct baton__view {
     uint32_t state;     /* atomic, baton__view_state */
     int fd;             /* atomic, -1 until asked for */
     baton__event ready; /* it can be read, or never will be */
-    bool listed;        /* in the connector's table: the application has it, or had it until a moment ago */
     bool worked_off;    /* released, while the operation runs */
-    UT_hash_handle by_nonce;
+    baton__node by_nonce; /* in the connector's table: the application has it, or had it until a moment ago */
 };
 
 /* What is proven: a MAC with the group's key over the nonce and who says it. */
@@ -122,7 +121,7 @@ void baton__view_fini(baton_operation *op);
 bool baton__view_is_held(const baton_operation *op);
 /* It is over without the view, or the view is released: a word of the end may go out. True for what is no view. */
 bool baton__view_allows_end(const baton_operation *op);
-/* The bytes can be read: a view is the application's now. Nothing for what is none. Errors: ERR_OUT_OF_MEMORY, ERR_CANCELLED (nobody wants it any more). */
+/* The bytes can be read: a view is the application's now. Nothing for what is none. Errors: ERR_CANCELLED (nobody wants it any more). */
 baton_status baton__view_hold(baton_operation *op);
 /* Those who wait learn it. */
 void baton__view_tell(baton_operation *op);

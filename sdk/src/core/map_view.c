@@ -60,13 +60,15 @@ bool baton__view_allows_end(const baton_operation *op)
     return view == NULL || view->worked_off || op->a.answered;
 }
 
+static void publish(baton_connector *connector)
+{
+    __atomic_store_n(&connector->stats.views, connector->views.count, __ATOMIC_RELAXED);
+}
+
 static void unlist(baton_connector *connector, baton__view *view)
 {
-    if (view->listed) {
-        view->listed = false;
-        HASH_DELETE(by_nonce, connector->views, view);
-        BATON__UNCOUNT(connector, views);
-    }
+    baton__table_remove(&connector->views, &view->by_nonce);
+    publish(connector);
 }
 
 baton_status baton__view_hold(baton_operation *op)
@@ -76,12 +78,8 @@ baton_status baton__view_hold(baton_operation *op)
     if (view == NULL) {
         return BATON_OK;
     }
-    HASH_ADD_KEYPTR(by_nonce, connector->views, &op->a.nonce, sizeof(op->a.nonce), view);
-    if (view->by_nonce.tbl == NULL) {
-        return baton__fail_memory("the table of views");
-    }
-    view->listed = true;
-    BATON__COUNT(connector, views);
+    baton__table_add(&connector->views, &view->by_nonce, &op->a.nonce);
+    publish(connector);
     uint32_t none = BATON__VIEW_NONE;
     if (!__atomic_compare_exchange_n(&view->state, &none, BATON__VIEW_HELD, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         unlist(connector, view);
@@ -163,20 +161,16 @@ void baton__view_end(baton_operation *op)
 
 bool baton__view_is_read(baton_connector *connector, const baton_key *nonce)
 {
-    baton__view *view;
-    HASH_FIND(by_nonce, connector->views, nonce, sizeof(*nonce), view);
+    const baton__view *view = BATON__NODE_OWNER(baton__table_find(&connector->views, nonce), baton__view, by_nonce);
     return view != NULL && state_of(view) == BATON__VIEW_HELD;
 }
 
 void baton__views_fini(baton_connector *connector)
 {
-    baton__view *view;
-    baton__view *next;
-    HASH_ITER(by_nonce, connector->views, view, next)
-    {
+    for (baton__node *node; (node = baton__table_next(&connector->views, NULL)) != NULL;) {
         BATON__WARN("%s: a view is held beyond the end of its connector; the peer keeps that memory until this process ends",
                     connector->name);
-        unlist(connector, view);
+        unlist(connector, BATON__NODE_OWNER(node, baton__view, by_nonce));
     }
 }
 

@@ -22,7 +22,7 @@ void *baton__metadata_memory_take(size_t size)
         return malloc(size);
     }
     (void)pthread_once(&once, prepare);
-    return baton__recycler_take(&kept);
+    return baton__recycler_take_raw(&kept);
 }
 
 void baton__metadata_memory_give(void *memory, size_t size)

@@ -95,8 +95,8 @@ Test(error, a_text_as_it_is_is_cut_like_the_others)
     char longer[600];
     memset(longer, 'x', sizeof(longer) - 1);
     longer[sizeof(longer) - 1] = '\0';
-    cr_assert_eq(baton__fail_soon(BATON_ERR_TIMED_OUT, "100% as it is"), BATON_ERR_TIMED_OUT);
+    cr_assert_eq(baton__fail_as_is(BATON_ERR_TIMED_OUT, "100% as it is"), BATON_ERR_TIMED_OUT);
     cr_assert_str_eq(baton_error_text(), "100% as it is");
-    (void)baton__fail_soon(BATON_ERR_TIMED_OUT, longer);
+    (void)baton__fail_as_is(BATON_ERR_TIMED_OUT, longer);
     cr_assert_eq(strlen(baton_error_text()), 511);
 }
