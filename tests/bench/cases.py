@@ -93,9 +93,10 @@ class Plan:
         return program_case(name, [self.bin / "nixl_transfer", "--progress", progress, *arguments], self.nixl)
 
     def strong(self, link, op):
-        """The raw program as perftest works: eight in flight, one buffer on each side."""
+        """The raw program as perftest works: eight in flight, one buffer on each side. Both are pinned: a rule must not
+        depend on where the kernel puts two processes."""
         return program_case(f"rawone/{link}/{op}/1MiB/d8",
-                            [self.bin / "raw_am", *self.transfer(link, op, MIB, 8), "--slots", 1])
+                            [self.bin / "raw_am", *self.transfer(link, op, MIB, 8), "--slots", 1, "--pinned", 1])
 
     def perftest(self, link):
         count = self.count(MIB, link)
@@ -143,13 +144,19 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def on_core(number):
+    """The first or the second core that this process may use, as measure.c's --pinned."""
+    cores = sorted(os.sched_getaffinity(0))
+    return ["taskset", "-c", str(cores[number])] if len(cores) > 1 else []
+
+
 def run_perftest(link, size_bytes, count):
     """ucx_perftest -t ucp_am_bw with error handling (-e), its window as it comes, over the same transports."""
     environment = {"UCX_TLS": "posix,sysv,self" if link == "shm" else "tcp,self", "UCX_WARN_UNUSED_ENV_VARS": "n"}
     environment.update({"UCX_POSIX_ERROR_HANDLING": "y", "UCX_SYSV_ERROR_HANDLING": "y"} if link == "shm"
                        else {"UCX_TCP_TX_SEG_SIZE": "64K"})
     port = str(free_port())
-    server = subprocess.Popen([*WITH_US, "ucx_perftest", "-p", port], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    server = subprocess.Popen([*WITH_US, *on_core(1), "ucx_perftest", "-p", port], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, env={**os.environ, **environment}, process_group=0)
     try:
         output = connect_perftest(port, size_bytes, count, environment)
@@ -168,7 +175,7 @@ def connect_perftest(port, size_bytes, count, environment):
     deadline = time.monotonic() + 10
     while True:
         try:
-            return run_program(["ucx_perftest", "127.0.0.1", "-p", port, "-t", "ucp_am_bw", "-s", str(size_bytes),
+            return run_program([*on_core(0), "ucx_perftest", "127.0.0.1", "-p", port, "-t", "ucp_am_bw", "-s", str(size_bytes),
                                 "-n", str(count), "-w", "20", "-e", "-f", "-v"], environment)
         except Failure:
             if time.monotonic() > deadline:  # the server was not up yet, or it never will be

@@ -2,6 +2,7 @@
 #include "measure.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -47,7 +48,7 @@ static void take(measure_options *options, const char *name, const char *value)
     } numbers[] = {{"--size", &options->size_bytes}, {"--count", &options->count},
                    {"--warmup", &options->warmup},   {"--depth", &options->depth},
                    {"--slots", &options->slots},     {"--spinners", &options->spinners},
-                   {"--spin-us", &options->spin_us}};
+                   {"--spin-us", &options->spin_us}, {"--pinned", &options->pinned}};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         if (strcmp(name, numbers[i].name) == 0) {
             *numbers[i].number = number_of(name, value);
@@ -66,6 +67,28 @@ static void take(measure_options *options, const char *name, const char *value)
         options->peer_fd = (int)number_of(name, value);
     } else {
         measure_fail("%s is not an option", name);
+    }
+}
+
+void measure_pin(const measure_options *options)
+{
+    cpu_set_t allowed;
+    cpu_set_t one;
+    int wanted = options->peer_fd >= 0 ? 1 : 0;
+    if (options->pinned == 0) {
+        return;
+    }
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
+        measure_fail("no cores to choose from");
+    }
+    CPU_ZERO(&one);
+    for (size_t cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&allowed) > 1; cpu++) {
+        if (CPU_ISSET(cpu, &allowed) && wanted-- == 0) {
+            CPU_SET(cpu, &one);
+            if (sched_setaffinity(0, sizeof(one), &one) != 0) {
+                measure_fail("core %zu cannot be had", cpu);
+            }
+        }
     }
 }
 

@@ -22,6 +22,7 @@ typedef struct measure_options {
     uint64_t warmup;     /* --warmup, before them */
     uint64_t depth;      /* --depth, in flight at a time */
     uint64_t slots; /* --slots, different buffers on each side, used in turn; 0: as many as depth */
+    uint64_t pinned;      /* --pinned 1: this process stays on the first core that it may use, the other one on the second */
     uint64_t spinners;    /* --spinners, processes that are in the way; raw_handover alone */
     const char *link;     /* --link: any, shm, tcp; only printed, and UCX_TLS is set from it */
     const char *progress; /* --progress: thread or application; nixl_transfer and bench_handoff */
@@ -81,6 +82,8 @@ void measure_write(int fd, const void *data, size_t size);
 /* Starts this program once more with the same arguments and --peer-fd. The child dies with this
  * process. Returns this side's end of the socket. Call it before UCX is touched. */
 int measure_start_peer(char **arguments);
+/* For --pinned: to be called after measure_start_peer, or the peer could use one core alone. Where there is one, nothing is done. */
+void measure_pin(const measure_options *options);
 /* Waits for the peer, which must end with 0. */
 void measure_end_peer(void);
 

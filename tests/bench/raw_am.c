@@ -323,6 +323,7 @@ int main(int count, char **arguments)
     side self = {.options = measure_parse(count, arguments, "read")};
     measure_set_transports(self.options.link);
     int fd = self.options.peer_fd >= 0 ? self.options.peer_fd : measure_start_peer(arguments);
+    measure_pin(&self.options);
     prepare(&self, fd);
     if (self.options.peer_fd >= 0) {
         run_passive(&self);
