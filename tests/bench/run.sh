@@ -7,8 +7,8 @@
 #   tests/bench/run.sh --rounds N [...]    so many rounds
 #
 # Writes results.json, table.md and plots into build/bench-results (or BATON_BENCH_OUT). The exit status is 1 if a
-# program failed or if a raw program is too slow to be compared with; targets of speed are reported, not judged.
-# The last line says how it ended. tests/bench/README.md tells what is measured and how.
+# program failed, and 3 if none did but a raw program was too slow to be compared with, by its fault or by that of a busy
+# machine; targets of speed are reported, not judged. The last line says how it ended. tests/bench/README.md tells what is measured and how.
 #
 #   BATON_BUILD_ROOT      where the build folder goes (build/)
 #   BATON_BENCH_OUT       where the results go (build/bench-results)
