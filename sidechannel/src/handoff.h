@@ -180,6 +180,14 @@ void baton__handoff_tell_moved(baton_handoff *handoff, baton_status status);
 /* The worker shuts down. force: also what waits for the origin's answer. */
 void baton__handoffs_shut_down(baton__session *session, bool force);
 
+/* handoff_record.c; owner */
+/* The acknowledgement of record: soon, with those of others. */
+void baton__handoff_record(baton_handoff *handoff);
+/* At once, and once more if it was sent before. */
+void baton__handoff_send_record(baton_handoff *handoff);
+/* What was collected. */
+void baton__handoffs_send_records(baton__session *session);
+
 /* handoff_report.c; owner */
 /* The acknowledgement of record is due: soon with others, or at once. */
 void baton__handoff_report(baton_handoff *handoff, bool at_once);
@@ -194,8 +202,6 @@ void baton__handoff_begin_waiting(baton_handoff *handoff);
 void baton__handoff_begin_opening(baton_handoff *handoff);
 /* The endpoint is lost: signs of life and acknowledgements go over NATS until it is over. */
 void baton__handoff_begin_repeat(baton_handoff *handoff);
-/* The session's timer: sends what is due. */
-void baton__handoffs_report(baton_timer *timer);
 /* CANCEL, COMMIT, NACKED from an origin; sender and receiver are checked. */
 void baton__handoffs_message(baton__session *session, const baton__message *message);
 

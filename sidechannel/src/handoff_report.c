@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What a consumer says to the origin over NATS. The acknowledgement of record is not on the hot
- * path: the one in-band is, and this one follows up to a millisecond later, with those of other
- * handoffs.
- */
+/* What a consumer says to the origin over NATS. */
 #include "handoff.h"
 
 #include "base/clock.h"
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { REPORT_DELAY_MS = 1, REPEAT_MIN_MS = 50, REPEAT_MAX_MS = 1000, REPEAT_NO_LEASE_MS = 500 };
+enum { REPEAT_MIN_MS = 50, REPEAT_MAX_MS = 1000, REPEAT_NO_LEASE_MS = 500 };
 
 /* Addressed to the origin of an offer, from us. */
 static baton__message address(const baton__session *session, const baton__message *offer,
@@ -44,18 +39,6 @@ static bool is_due(const baton_handoff *handoff)
                : handoff->moved && !baton__handoff_is_read(handoff);
 }
 
-static void send_record(baton_handoff *handoff)
-{
-    baton__session *session = handoff->session;
-    bool is_nack = handoff->given == BATON__ANSWER_NACK;
-    baton__message message =
-        address(session, &handoff->message, is_nack ? BATON__MESSAGE_NACK : BATON__MESSAGE_DONE);
-    message.key = handoff->keys.ack_key;
-    message.result = handoff->given != BATON__ANSWER_NONE ? handoff->result : NULL;
-    handoff->was_reported = true;
-    baton__session_send(session, BATON__SUBJECT_DONE, handoff->message.origin, &message, true);
-}
-
 void baton__handoff_report(baton_handoff *handoff, bool at_once)
 {
     baton__session *session = handoff->session;
@@ -63,33 +46,10 @@ void baton__handoff_report(baton_handoff *handoff, bool at_once)
         return;
     }
     if (at_once) {
-        send_record(handoff);
+        baton__handoff_send_record(handoff);
         return;
     }
-    if (handoff->is_reporting) {
-        return;
-    }
-    if (session->reports == NULL) {
-        uint64_t due = baton__session_now_ns(session) + REPORT_DELAY_MS * BATON__NS_PER_MS;
-        baton__session_start_timer(session, &session->report_timer, due);
-    }
-    handoff->is_reporting = true;
-    (void)baton__handoff_acquire(handoff);
-    baton__session_add_report(session, handoff);
-}
-
-void baton__handoffs_report(baton_timer *timer)
-{
-    baton__session *session =
-        (baton__session *)((char *)timer - offsetof(baton__session, report_timer));
-    baton_handoff *handoff;
-    while ((handoff = baton__session_take_report(session)) != NULL) {
-        handoff->is_reporting = false;
-        if (!handoff->was_reported) {
-            send_record(handoff);
-        }
-        baton__handoff_release(handoff);
-    }
+    baton__handoff_record(handoff);
 }
 
 void baton__handoff_report_failure(baton_handoff *handoff, baton_status reason)
@@ -117,7 +77,7 @@ static void repeat(baton_handoff *handoff)
     baton__session *session = handoff->session;
     if (is_due(handoff)) {
         if (!handoff->was_reported || baton__session_is_connected(session)) {
-            send_record(handoff);
+            baton__handoff_send_record(handoff);
         }
         return;
     }

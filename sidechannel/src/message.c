@@ -26,6 +26,7 @@ void baton__message_storage_free(baton__message_storage *storage)
     free(storage->text);
     free(storage->result);
     free(storage->user);
+    free(storage->more);
     free(storage);
 }
 

@@ -32,6 +32,16 @@ typedef enum baton__message_type {
 
 const char *baton__message_type_name(baton__message_type type);
 
+/* An attempt that ended well, and the proof. */
+typedef struct baton__message_end {
+    baton_uuid id;
+    uint32_t attempt;
+    baton_key key; /* ack_key */
+} baton__message_end;
+
+/* Most further attempts of one DONE; a message of so many has some 80 KB. */
+#define BATON__MESSAGE_MORE_MAX 1024U
+
 /* Most tensors and descriptors of one message follow from BATON_DESCRIPTORS_MAX. Strings that point are borrowed
  * for encoding; of a decoded message they belong to it and live until baton__message_fini. */
 typedef struct baton__message {
@@ -44,6 +54,9 @@ typedef struct baton__message {
     baton_status reason; /* BATON_OK if none */
     const char *text;    /* for people; NULL if none */
     const char *result;  /* JSON, printed; NULL if none */
+    /* DONE alone: what else of the same origin and worker it acknowledges, each without a result */
+    const baton__message_end *more;
+    uint32_t more_count;
     /* OFFER alone */
     uint64_t epoch;      /* of the origin's connector */
     uint32_t ttl_ms;     /* how long after its arrival it may be opened */
@@ -67,7 +80,8 @@ void baton__message_fini(baton__message *message);
  *   {"v":1,"type":"offer","id":"<uuid>","attempt":1,"origin":"a","key":"<32 hex>","epoch":"123","ttl_ms":500,"deadline_ms":5000,
  *    "lease_ms":5000,"acknowledge":"moved"|"application","metadata":{...},"tensors":[{"dtype":"float16","shape":["1","577"]}|null],
  *    "user":...}
- *   {"v":1,"type":"done","id":"<uuid>","attempt":1,"origin":"a","worker":"b","key":"<32 hex>","result":...}
+ *   {"v":1,"type":"done","id":"<uuid>","attempt":1,"origin":"a","worker":"b","key":"<32 hex>","result":...,
+ *    "more":["<uuid>/<attempt>/<32 hex>"]}
  * Errors: ERR_OUT_OF_MEMORY, ERR_INVALID_ARGUMENT (user or result is not JSON).
  * Ownership: text_out is freed with free().
  */

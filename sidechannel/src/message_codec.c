@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 #include "json_scan.h"
+#include "message_codec_more.h"
 #include "message_codec_tensors.h"
 #include "message_rules.h"
 #include "metadata_json_value.h"
@@ -120,6 +121,9 @@ static void print_answer(baton__text *text, const baton__message *message,
         baton__text_raw(text, ",\"result\":");
         baton__text_raw(text, message->result);
     }
+    if (rule->more && message->more_count != 0) {
+        baton__more_print(text, message->more, message->more_count);
+    }
 }
 
 static size_t length_of(const char *string)
@@ -131,6 +135,7 @@ static size_t print_size(const baton__message *message)
 {
     size_t size =
         640 + length_of(message->user) + length_of(message->result) + length_of(message->text);
+    size += (size_t)message->more_count * (BATON_UUID_TEXT_SIZE + BATON_KEY_TEXT_SIZE + 16);
     if (message->metadata != NULL) {
         size += baton__metadata_print_size(message->metadata);
     }
@@ -144,6 +149,10 @@ static baton_status check(const baton__message *message, const baton__message_ru
 {
     if (rule == NULL || (rule->offer && message->metadata == NULL)) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "message: no such type, or no metadata");
+    }
+    if (message->more_count > BATON__MESSAGE_MORE_MAX) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "message: it acknowledges %u more attempts, at most %u",
+                           message->more_count, BATON__MESSAGE_MORE_MAX);
     }
     if (rule->reason && message->reason == BATON_OK) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "message: %s needs a reason",

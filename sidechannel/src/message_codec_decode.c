@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/name.h"
 #include "json_scan.h"
+#include "message_codec_more.h"
 #include "message_codec_tensors.h"
 #include "message_rules.h"
 #include "message_storage.h"
@@ -33,6 +34,7 @@ enum {
     F_REASON,
     F_TEXT,
     F_RESULT,
+    F_MORE,
     F_COUNT
 };
 
@@ -65,6 +67,7 @@ static const char *const field_names[F_COUNT] = {
     [F_REASON] = "reason",
     [F_TEXT] = "text",
     [F_RESULT] = "result",
+    [F_MORE] = "more",
 };
 
 static baton_status decode_version(decoder *d)
@@ -162,6 +165,7 @@ static baton_status check_foreign(const decoder *d)
     allowed[F_REASON] = d->rule->reason;
     allowed[F_TEXT] = d->rule->text;
     allowed[F_RESULT] = d->rule->result;
+    allowed[F_MORE] = d->rule->more;
     for (size_t i = 0; i < F_COUNT; i++) {
         if (d->fields[i].item != NULL && !allowed[i]) {
             return baton__json_refuse(&d->fields[i], "does not belong to this type");
@@ -285,7 +289,11 @@ static baton_status decode_answer(decoder *d)
     if (status == BATON_OK) {
         status = decode_text(d);
     }
+    if (status == BATON_OK) {
+        status = baton__more_from_value(&d->fields[F_MORE], &d->storage->more, &d->message.more_count);
+    }
     d->message.result = d->storage->result;
+    d->message.more = d->storage->more;
     return status;
 }
 

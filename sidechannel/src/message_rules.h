@@ -10,6 +10,7 @@ typedef struct baton__message_rule {
     bool reason; /* needed */
     bool text;   /* allowed */
     bool result; /* allowed */
+    bool more;   /* allowed */
 } baton__message_rule;
 
 /* NULL for a type that is not in the list. */
@@ -20,7 +21,7 @@ static inline const baton__message_rule *baton__message_rule_of(baton__message_t
         [BATON__MESSAGE_BUSY] = {0},
         [BATON__MESSAGE_REJECT] = {.reason = true, .text = true},
         [BATON__MESSAGE_PROGRESS] = {0},
-        [BATON__MESSAGE_DONE] = {.result = true},
+        [BATON__MESSAGE_DONE] = {.result = true, .more = true},
         [BATON__MESSAGE_NACK] = {.result = true},
         [BATON__MESSAGE_FAIL] = {.reason = true, .text = true},
         [BATON__MESSAGE_CANCEL] = {.reason = true, .text = true},

@@ -11,6 +11,7 @@ typedef struct baton__message_storage {
     char *text;
     char *result;
     char *user;
+    baton__message_end *more;
 } baton__message_storage;
 
 /* NULL is legal. */

@@ -254,7 +254,6 @@ static baton__session *make(const baton__session_options *options)
     session->link_reason = BATON_ERR_NATS_DISCONNECTED;
     baton__recent_init(&session->ended, BATON__RECENT_MAX);
     baton__recent_init(&session->served, BATON__RECENT_MAX);
-    session->report_timer.fire = baton__handoffs_report;
     session->held_timer.fire = baton__session_held_fire;
     session->pause_timer.fire = baton__session_pause_fire;
     return session;

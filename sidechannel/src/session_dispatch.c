@@ -94,6 +94,20 @@ static bool fits_subject(baton__session *session, const baton__subject *subject,
     return true;
 }
 
+/* A DONE may acknowledge more than one hand-off. Each is judged as if it had come alone. */
+static void deliver_done(baton__session *session, const baton__message *message)
+{
+    baton__offers_message(session, message);
+    baton__message each = *message;
+    each.result = NULL;
+    for (uint32_t i = 0; i < message->more_count; i++) {
+        each.id = message->more[i].id;
+        each.attempt = message->more[i].attempt;
+        each.key = message->more[i].key;
+        baton__offers_message(session, &each);
+    }
+}
+
 static void deliver(baton__session *session, const baton__subject *subject, baton__message *message,
                     const char *traceparent)
 {
@@ -102,7 +116,7 @@ static void deliver(baton__session *session, const baton__subject *subject, bato
     } else if (message->type == BATON__MESSAGE_PONG) {
         baton__pings_answered(session, message);
     } else if (subject->kind == BATON__SUBJECT_DONE) {
-        baton__offers_message(session, message);
+        deliver_done(session, message);
     } else if (message->type == BATON__MESSAGE_OFFER) {
         const char *pool = subject->kind == BATON__SUBJECT_OFFER ? subject->target : "";
         baton__services_offer(session, pool, message, traceparent);

@@ -154,8 +154,7 @@ baton__nats_link *baton__session_close_link(baton__session *session)
     if (link == NULL) {
         return NULL;
     }
-    baton__handoffs_report(&session->report_timer);
-    baton_loop_timer_stop(session->loop, &session->report_timer);
+    baton__handoffs_send_records(session);
     baton_loop_timer_stop(session->loop, &session->pause_timer);
     baton_loop_timer_stop(session->loop, &session->held_timer);
     baton__nats_link_close(link, FLUSH_MS);

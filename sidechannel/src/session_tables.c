@@ -50,15 +50,13 @@ baton_handoff *baton__session_find_handoff(const baton__session *session, const 
 void baton__session_add_report(baton__session *session, baton_handoff *handoff)
 {
     DL_APPEND2(session->reports, handoff, report_prev, report_next);
+    session->reports_count++;
 }
 
-baton_handoff *baton__session_take_report(baton__session *session)
+void baton__session_remove_report(baton__session *session, baton_handoff *handoff)
 {
-    baton_handoff *handoff = session->reports;
-    if (handoff != NULL) {
-        DL_DELETE2(session->reports, handoff, report_prev, report_next);
-    }
-    return handoff;
+    DL_DELETE2(session->reports, handoff, report_prev, report_next);
+    session->reports_count--;
 }
 
 void baton__session_add_service(baton__session *session, baton_service *service)

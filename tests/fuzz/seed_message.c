@@ -49,6 +49,10 @@ int main(int argc, char **argv)
     baton__message done = sample_answer(BATON__MESSAGE_DONE);
     done.result = "[true]";
     write_message(argv[1], "done", &done);
+    baton__message_end more[2] = {{done.id, 1, done.key}, {done.id, UINT32_MAX, done.key}};
+    done.more = more;
+    done.more_count = 2;
+    write_message(argv[1], "done_more", &done);
     write_file(argv[1], "behind_metadata", 1,
                ",\"v\":1,\"type\":\"offer\",\"id\":\"" SAMPLE_ID "\",\"attempt\":7,"
                "\"origin\":\"a-1\",\"key\":\"" SAMPLE_KEY "\",\"epoch\":\"123\",\"ttl_ms\":500,"

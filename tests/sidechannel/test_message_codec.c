@@ -41,6 +41,16 @@ static void expect_metadata(const baton_metadata *a, const baton_metadata *b)
     }
 }
 
+static void expect_more(const baton__message *a, const baton__message *b)
+{
+    cr_assert_eq(a->more_count, b->more_count);
+    for (uint32_t i = 0; i < a->more_count; i++) {
+        cr_expect(baton_uuid_equal(&a->more[i].id, &b->more[i].id));
+        cr_expect_eq(a->more[i].attempt, b->more[i].attempt);
+        cr_expect(baton_key_equal(&a->more[i].key, &b->more[i].key));
+    }
+}
+
 static void expect_equal(const baton__message *a, const baton__message *b)
 {
     cr_expect_eq(a->type, b->type);
@@ -60,6 +70,7 @@ static void expect_equal(const baton__message *a, const baton__message *b)
     expect_text(a->user, b->user);
     expect_metadata(a->metadata, b->metadata);
     expect_tensors(a, b);
+    expect_more(a, b);
 }
 
 static void round_trip(const baton__message *message)
@@ -178,6 +189,12 @@ Test(message_codec, every_answer_comes_back)
             round_trip(&message);
             message.text = "what \"happened\"\n\x01 \xc3\xa4";
         }
+        static const baton__message_end ends[] = {{{{1, 2, 3}}, 1, {{4, 5}}}, {{{6}}, 4294967295, {{7}}}};
+        if (answers[i] == BATON__MESSAGE_DONE) {
+            round_trip(&message);
+            message.more = ends;
+            message.more_count = 2;
+        }
         if (has_result(answers[i])) {
             round_trip(&message);
             message.result = "[1, {\"a\": 12345678901234567890}]";
@@ -211,6 +228,16 @@ Test(message_codec, prints_what_the_header_says)
     cr_expect_str_eq(text, "{\"v\":1,\"type\":\"done\",\"id\":\"" SAMPLE_ID
                            "\",\"attempt\":7,\"origin\":\"a-1\",\"key\":\"" SAMPLE_KEY
                            "\",\"worker\":\"b_2\",\"result\":{\"ok\":true}}");
+    free(text);
+    static const baton__message_end end = {.attempt = 3};
+    done.result = NULL;
+    done.more = &end;
+    done.more_count = 1;
+    cr_assert_eq(baton__message_encode(&done, &text, &size), BATON_OK);
+    cr_expect_str_eq(text, "{\"v\":1,\"type\":\"done\",\"id\":\"" SAMPLE_ID
+                           "\",\"attempt\":7,\"origin\":\"a-1\",\"key\":\"" SAMPLE_KEY
+                           "\",\"worker\":\"b_2\",\"more\":[\"00000000-0000-0000-0000-000000000000/3/"
+                           "00000000000000000000000000000000\"]}");
     free(text);
     baton__message cancel = sample_answer(BATON__MESSAGE_CANCEL);
     cancel.reason = BATON_ERR_DEADLINE;

@@ -153,7 +153,7 @@ Test(message_codec_decode, refuses_what_a_type_does_not_have)
         "\"reason\":\"ERR_BUSY\"", "\"text\":\"x\"", "\"result\":1",
         "\"epoch\":\"1\"",         "\"ttl_ms\":1",   "\"user\":1",
         "\"deadline_ms\":1",       "\"lease_ms\":1", "\"acknowledge\":\"moved\"",
-        "\"metadata\":{}",         "\"tensors\":[]"};
+        "\"metadata\":{}",         "\"tensors\":[]", "\"more\":[]"};
     static const baton__message_type types[] = {BATON__MESSAGE_BUSY,   BATON__MESSAGE_PROGRESS,
                                                 BATON__MESSAGE_COMMIT, BATON__MESSAGE_NACKED,
                                                 BATON__MESSAGE_PING,   BATON__MESSAGE_PONG};
@@ -199,6 +199,48 @@ Test(message_codec_decode, refuses_other_reasons)
     cr_expect_eq(message.reason, BATON_ERR_PEER_FAILED);
     baton__message_fini(&message);
     free(text);
+}
+
+#define END_KEY "0123456789abcdef0123456789abcdef"
+#define END(attempt) "\"" SAMPLE_ID "/" attempt "/" END_KEY "\""
+
+Test(message_codec_decode, refuses_other_lists_of_what_is_done)
+{
+    static const char *const lists[] = {
+        "null", "1", "{}", "\"x\"", "[]", "[1]", "[null]", "[\"\"]", "[\"/1/\"]", "[\"//\"]",
+        "[" END("0") "]", "[" END("") "]", "[" END("01") "]", "[" END("-1") "]", "[" END("+1") "]", "[" END("1.0") "]",
+        "[" END("4294967296") "]", "[" END("99999999999") "]", "[" END("1/1") "]", "[" END("1") ",1]",
+        "[" END("1") ",[]]", "[\"" SAMPLE_ID "/1\"]", "[\"" SAMPLE_ID "/1/" END_KEY "0\"]",
+        "[\"" SAMPLE_ID "/1/" END_KEY "/\"]", "[\"" SAMPLE_ID "0/1/" END_KEY "\"]",
+        "[\"x" SAMPLE_ID "/1/" END_KEY "\"]", "[\"" SAMPLE_ID "/1/0123456789abcdef0123456789abcdeg\"]"};
+    char *text = answer_text(BATON__MESSAGE_DONE);
+    char with[1024];
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        (void)snprintf(with, sizeof(with), "\"v\":1,\"more\":%s", lists[i]);
+        refuses(change(text, "\"v\":1", with), M);
+    }
+    takes(change(text, "\"v\":1", "\"v\":1,\"more\":[" END("1") "," END("4294967295") "]"));
+    free(text);
+}
+
+Test(message_codec_decode, bounds_the_list_of_what_is_done)
+{
+    static baton__message_end ends[BATON__MESSAGE_MORE_MAX];
+    static char longer[BATON__MESSAGE_MORE_MAX * 100];
+    baton__message done = sample_answer(BATON__MESSAGE_DONE);
+    for (uint32_t i = 0; i < BATON__MESSAGE_MORE_MAX; i++) {
+        ends[i] = (baton__message_end){.id = done.id, .attempt = i + 1, .key = done.key};
+    }
+    done.more = ends;
+    done.more_count = BATON__MESSAGE_MORE_MAX;
+    char *text = print(&done);
+    takes(text);
+    (void)snprintf(longer, sizeof(longer), "%.*s," END("1") "]}", (int)strlen(text) - 2, text);
+    refuses(longer, M);
+    free(text);
+    done.more_count++;
+    size_t size;
+    cr_expect_eq(baton__message_encode(&done, &text, &size), BATON_ERR_INVALID_ARGUMENT);
 }
 
 Test(message_codec_decode, refuses_other_offers)

@@ -31,8 +31,8 @@ Test(offer, moved_mode_completes_with_the_bytes)
         baton_offer_destroy(made);
         baton_descriptor_release(memory);
     }
-    /* Acknowledgements of record; more where an offer went out again because the machine was slow. */
-    TEST_WAIT_FOR(test_stats(pair.a).messages_received >= 4);
+    /* Acknowledgements of record: of all in one message, or in up to four (test_handoff_record looks into them). */
+    TEST_WAIT_FOR(test_stats(pair.a).messages_received >= 1);
     cr_assert_eq(test_stats(pair.a).offers_complete, 4);
     cr_assert_eq(test_stats(pair.a).offers_live, 0);
     test_pair_stop(&pair);
