@@ -15,7 +15,6 @@ typedef enum hurt {
     WHEN_ON,      /* a switch that is not off */
     WHEN_FINITE,  /* a size that is not "inf" */
     FROM_64K,     /* a size of 64 KiB or more */
-    BELOW_64K,    /* a size of less */
     NOT_INFINITE, /* a time */
     WHEN_VERBOSE, /* a log level below info */
     WHEN_UNKNOWN_LEVEL
@@ -50,8 +49,10 @@ static const rule rules[] = {
      {DOCTOR_WARNING,
       "UCX 1.13 can crash in it when a peer dies while it connects, and every peer wakes this process once for each interval",
       "unset it: baton sets inf"}},
-    {"UCX_TCP_TX_SEG_SIZE", BELOW_64K,
-     {DOCTOR_NOTE, "TCP is slower with less than 64k", "unset it: baton sets 64k"}},
+    {"UCX_TCP_TX_SEG_SIZE", ALWAYS,
+     {DOCTOR_NOTE, "is not heeded by baton, whose peers have to agree on it", "nothing, or unset it: baton sets 544k"}},
+    {"UCX_TCP_RX_SEG_SIZE", ALWAYS,
+     {DOCTOR_NOTE, "is not heeded by baton, whose peers have to agree on it", "nothing, or unset it: baton sets 544k"}},
     {"UCX_POSIX_SEG_SIZE", FROM_64K,
      {DOCTOR_ERROR, "lengths in UCX's shared-memory queues have 16 bits", "set it below 64k, or unset it"}},
     {"UCX_SYSV_SEG_SIZE", FROM_64K,
@@ -102,8 +103,6 @@ static bool hurts(hurt how, const char *value)
         return !doctor_parse_size(value, &number) || number != UINT64_MAX;
     case FROM_64K:
         return doctor_parse_size(value, &number) && number >= 65536;
-    case BELOW_64K:
-        return doctor_parse_size(value, &number) && number < 65536;
     case NOT_INFINITE:
         return !doctor_parse_time(value, &number) || number != UINT64_MAX;
     case WHEN_VERBOSE:

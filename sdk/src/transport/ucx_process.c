@@ -73,20 +73,24 @@ static const struct {
     const char *key_to_1_16; /* NULL: none of its own */
     const char *key;
     const char *value;
+    bool agreed; /* between all peers: the environment does not count */
 } settings[] = {
     /* Without these two, PEER error mode leaves only TCP on one host (UCX issue 8477). */
-    {"UCX_POSIX_ERROR_HANDLING", "MM_ERROR_HANDLING", "POSIX_ERROR_HANDLING", "y"},
-    {"UCX_SYSV_ERROR_HANDLING", NULL, "SYSV_ERROR_HANDLING", "y"},
-    {"UCX_TCP_TX_SEG_SIZE", "TX_SEG_SIZE", "TCP_TX_SEG_SIZE", "64K"},
+    {"UCX_POSIX_ERROR_HANDLING", "MM_ERROR_HANDLING", "POSIX_ERROR_HANDLING", "y", false},
+    {"UCX_SYSV_ERROR_HANDLING", NULL, "SYSV_ERROR_HANDLING", "y", false},
+    /* A chunk of 512 KiB with its headers is one segment (sdk/README.md, "Chunks"). UCX does not check that a segment fits into the buffer that
+     * a receiver has for one (uct_tcp_ep_progress_am_rx), so all have to have the same. */
+    {"UCX_TCP_TX_SEG_SIZE", "TX_SEG_SIZE", "TCP_TX_SEG_SIZE", "544K", true},
+    {"UCX_TCP_RX_SEG_SIZE", "RX_SEG_SIZE", "TCP_RX_SEG_SIZE", "544K", true},
     /* TCP's zero copy cannot be revoked, and closing an endpoint by force under it aborts the process in UCX 1.13.1
      * (uct_iface.h, comp->count > 0). */
-    {"UCX_ZCOPY_THRESH", "ZCOPY_THRESH", "ZCOPY_THRESH", "inf"},
+    {"UCX_ZCOPY_THRESH", "ZCOPY_THRESH", "ZCOPY_THRESH", "inf", false},
     /* UCX 1.13 crashes in it (ucp_ep_do_uct_ep_am_keepalive, a lane that is NULL) where a peer died between its first wire-up
      * message and our look at it. Death is found by pidfd and by TCP, the rest by lease and deadline; and every endpoint
      * would wake us once for each interval. */
-    {"UCX_KEEPALIVE_INTERVAL", "KEEPALIVE_INTERVAL", "KEEPALIVE_INTERVAL", "inf"},
+    {"UCX_KEEPALIVE_INTERVAL", "KEEPALIVE_INTERVAL", "KEEPALIVE_INTERVAL", "inf", false},
     /* An unmapped registration is to be gone, not cached. */
-    {"UCX_RCACHE_ENABLE", "RCACHE_ENABLE", "RCACHE_ENABLE", "n"},
+    {"UCX_RCACHE_ENABLE", "RCACHE_ENABLE", "RCACHE_ENABLE", "n", false},
 };
 
 ucs_status_t baton__ucx_read_config(ucp_config_t **config_out)
@@ -102,7 +106,7 @@ ucs_status_t baton__ucx_read_config(ucp_config_t **config_out)
     bool old_names = major == 1 && minor < 17;
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
         const char *key = old_names ? settings[i].key_to_1_16 : settings[i].key;
-        if (key == NULL || getenv(settings[i].environment) != NULL) {
+        if (key == NULL || (!settings[i].agreed && getenv(settings[i].environment) != NULL)) {
             continue; /* the user's word counts */
         }
         status = ucp_config_modify(config, key, settings[i].value);

@@ -121,6 +121,7 @@ Test(doctor_rules, judges_variables)
     cr_assert_eq(rate("UCX_POSIX_SEG_SIZE", "64k"), DOCTOR_ERROR);
     cr_assert_eq(rate("UCX_POSIX_SEG_SIZE", "32k"), DOCTOR_OK);
     cr_assert_eq(rate("UCX_TCP_TX_SEG_SIZE", "8k"), DOCTOR_NOTE);
+    cr_assert_eq(rate("UCX_TCP_RX_SEG_SIZE", "1m"), DOCTOR_NOTE);
     cr_assert_eq(rate("UCX_LOG_LEVEL", "data"), DOCTOR_NOTE);
     cr_assert_eq(rate("UCX_LOG_LEVEL", "info"), DOCTOR_OK);
     cr_assert_eq(rate("UCX_WARN_UNUSED_ENV_VARS", "n"), DOCTOR_NOTE);
