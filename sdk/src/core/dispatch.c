@@ -143,6 +143,13 @@ static void on_reset(baton_connector *connector, const baton__frame *frame, cons
     baton__peer_reset(peer);
 }
 
+static bool open_fits(const baton__frame *frame, const baton__payload *payload)
+{
+    size_t tail = 0;
+    return !payload->announced && baton__open_tail(frame, &tail) && payload->size > tail &&
+           payload->size - tail <= BATON__BLOCK_MAX;
+}
+
 static bool payload_fits(const baton__frame *frame, const baton__payload *payload)
 {
     switch (frame->type) {
@@ -150,7 +157,7 @@ static bool payload_fits(const baton__frame *frame, const baton__payload *payloa
     case BATON__FRAME_WRITE:
         return payload->size != 0;
     case BATON__FRAME_OPEN:
-        return !payload->announced && payload->size != 0 && payload->size <= BATON__BLOCK_MAX;
+        return open_fits(frame, payload);
     case BATON__FRAME_RESET:
     case BATON__FRAME_CANCEL:
         return !payload->announced && payload->size <= BATON__BLOCK_MAX;

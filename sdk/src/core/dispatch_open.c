@@ -75,13 +75,28 @@ static bool answer_late(baton_connector *connector, const baton__frame *frame, c
     return true;
 }
 
+/* Of an OPEN whose length was checked. */
+static baton_status block_of(const baton__frame *frame, const void *data, size_t size, baton__block *block_out)
+{
+    size_t tail = 0;
+    return baton__open_tail(frame, &tail) && tail < size ? baton__block_decode(data, size - tail, block_out)
+                                                        : BATON_ERR_MALFORMED;
+}
+
+static const uint8_t *tail_of(const baton__frame *frame, const uint8_t *data, size_t size)
+{
+    size_t tail = 0;
+    (void)baton__open_tail(frame, &tail);
+    return data + size - tail;
+}
+
 /* in_callback: inside the transport, where no endpoint may be made. retried: an unknown operation is refused.
  * False: it was deferred once more, for its peer's old session to end. */
 static bool open_frame(baton_connector *connector, const baton__frame *frame, const void *data,
                        size_t size, bool late, bool in_callback, bool retried)
 {
     baton__block block;
-    if (baton__block_decode(data, size, &block) != BATON_OK) {
+    if (block_of(frame, data, size, &block) != BATON_OK) {
         BATON__COUNT(connector, refused_address);
         return true;
     }
@@ -123,7 +138,7 @@ static bool open_frame(baton_connector *connector, const baton__frame *frame, co
         return true;
     }
     connector->table->endpoint_heard(peer->endpoint);
-    baton__passive_open(peer, frame, &block);
+    baton__passive_open(peer, frame, &block, tail_of(frame, data, size));
     return true;
 }
 
@@ -135,7 +150,7 @@ void baton__dispatch_open(baton_connector *connector, const baton__frame *frame,
 void baton__dispatch_stale(baton_connector *connector, const baton__frame *frame, const baton__payload *payload)
 {
     baton__block block;
-    if (baton__block_decode(payload->data, payload->size, &block) == BATON_OK) {
+    if (block_of(frame, payload->data, payload->size, &block) == BATON_OK) {
         turn_away(connector, frame, &block, BATON_ERR_STALE_PEER);
     }
 }

@@ -37,6 +37,12 @@ struct baton__chunk {
 /* Fills to_instance, to_epoch and session (of the direction) in. Dropped, with ERR_PEER_LOST, while there is no endpoint: who needs an
  * answer has a deadline, a lease and the next session. body: copied. */
 baton_status baton__send_control(baton__peer *peer, baton__frame *frame, const void *body, size_t size);
+/* The bytes of tail are copied behind the body, from wherever they lie. */
+baton_status baton__send_control_with(baton__peer *peer, baton__frame *frame, const void *body, size_t size,
+                                      baton__slice tail);
+
+/* Fills in whom it is for. */
+void baton__frame_address(const baton__peer *peer, baton__frame *frame);
 
 /* Waits for what was sent before, as a transfer of the peer's. */
 void baton__flush(baton__peer *peer);

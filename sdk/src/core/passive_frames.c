@@ -120,7 +120,17 @@ static void reopen(baton__peer *peer, baton__grant *grant, const baton__frame *f
     send_grant(grant, 0);
 }
 
-void baton__passive_open(baton__peer *peer, const baton__frame *frame, const baton__block *block)
+/* As a MAP right behind the OPEN would. */
+static void give_keys(baton__grant *grant, const baton__frame *open, const uint8_t *tail)
+{
+    baton_key proof;
+    memcpy(proof.bytes, tail, sizeof(proof.bytes));
+    if (grant->state == BATON__GRANT_ACTIVE && grant->attached) {
+        baton__hold_ask(grant, &proof, (open->d & BATON__OPEN_VIEW) != 0);
+    }
+}
+
+void baton__passive_open(baton__peer *peer, const baton__frame *frame, const baton__block *block, const uint8_t *tail)
 {
     baton_connector *connector = peer->connector;
     baton_operation *op = baton__passive_find(connector, &frame->operation);
@@ -155,6 +165,9 @@ void baton__passive_open(baton__peer *peer, const baton__frame *frame, const bat
     baton__operation_ready(op, BATON__READY_GRANTED);
     baton__grant_renew(grant);
     send_grant(grant, op->kind == BATON_OPERATION_READABLE ? baton__open_window(frame->d) : 0);
+    if ((frame->d & BATON__OPEN_KEYS) != 0) {
+        give_keys(grant, frame, tail);
+    }
     baton_loop_expect(connector->loop);
 }
 
@@ -258,7 +271,7 @@ static void on_grant_frame(baton__grant *grant, const baton__frame *frame, const
     }
     switch (frame->type) {
     case BATON__FRAME_MAP:
-        baton__hold_ask(grant, frame);
+        baton__hold_ask(grant, &frame->aux, (frame->d & BATON__MAP_VIEW) != 0);
         break;
     case BATON__FRAME_REACH:
         baton__exposure_ask(grant, frame, payload);
