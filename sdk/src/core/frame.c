@@ -88,11 +88,13 @@ bool baton__open_tail(const baton__frame *open, size_t *size_out)
 {
     bool keys = (open->d & BATON__OPEN_KEYS) != 0;
     bool view = (open->d & BATON__OPEN_VIEW) != 0;
-    if ((open->d & BATON__OPEN_UNUSED) != 0 || (view && !keys) ||
-        (keys && baton__open_kind(open->d) != BATON_OPERATION_READ)) {
+    bool data = (open->d & BATON__OPEN_DATA) != 0;
+    uint32_t kind = baton__open_kind(open->d);
+    if ((open->d & BATON__OPEN_UNUSED) != 0 || (view && !keys) || (keys && kind != BATON_OPERATION_READ) ||
+        (data && (kind != BATON_OPERATION_WRITE || open->a == 0 || open->a > BATON__INLINE_MAX))) {
         return false;
     }
-    *size_out = keys ? sizeof(baton_key) : 0;
+    *size_out = keys ? sizeof(baton_key) : data ? (size_t)open->a : 0;
     return true;
 }
 

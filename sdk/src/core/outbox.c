@@ -283,6 +283,8 @@ void baton__outbox_fini(baton_connector *connector)
         connector->free_controls = control->next;
         free(control);
     }
+    free(connector->spare_body);
+    connector->spare_body = NULL;
     baton__outbox_forget(&connector->orphans);
     baton__outbox_forget(&connector->retired_orphans);
     for (baton__chunk *chunk; (chunk = connector->free_chunks) != NULL;) {

@@ -6,14 +6,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+static uint8_t *take_large(baton__control *control, size_t size)
+{
+    baton_connector *connector = control->peer->connector;
+    control->spare = size <= BATON__SPARE_BODY;
+    control->large = control->spare ? connector->spare_body : NULL;
+    if (control->large != NULL) {
+        connector->spare_body = NULL;
+    } else {
+        control->large = malloc(control->spare ? BATON__SPARE_BODY : size);
+    }
+    return control->large;
+}
+
+static void give_large(baton__control *control)
+{
+    baton_connector *connector = control->peer != NULL ? control->peer->connector : NULL;
+    if (connector != NULL && control->spare && connector->spare_body == NULL) {
+        connector->spare_body = control->large;
+    } else {
+        free(control->large);
+    }
+    control->large = NULL;
+}
+
 static void control_done(baton__transfer *transfer, baton_status status, int native)
 {
     (void)status;
     (void)native;
     baton__control *control = (baton__control *)transfer;
     baton__peer *peer = control->peer;
-    free(control->large);
-    control->large = NULL;
+    give_large(control);
     if (peer == NULL) {
         DL_DELETE(control->orphans->controls, control);
         free(control);
@@ -44,8 +67,7 @@ static const void *copy_body(baton__control *control, const void *body, size_t s
 {
     uint8_t *to = control->body;
     if (size + tail->size > sizeof(control->body)) {
-        control->large = malloc(size + tail->size);
-        to = control->large;
+        to = take_large(control, size + tail->size);
     }
     if (to != NULL && size != 0) {
         memcpy(to, body, size);
