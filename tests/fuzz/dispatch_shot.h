@@ -26,6 +26,7 @@ typedef struct shot {
     size_t size;
     bool block; /* its payload is meant to be one */
     bool good_block;
+    size_t tail; /* bytes behind the block */
     bool stranger; /* of somebody that nobody has met */
 } shot;
 
@@ -56,6 +57,24 @@ static inline bool payload_fits(const shot *it)
     }
 }
 
+/* How many bytes have to be behind the block; SIZE_MAX: none of these flags go together. */
+static inline size_t tail_of(const baton__frame *open)
+{
+    bool read = baton__open_kind(open->d) == BATON_OPERATION_READ;
+    bool write = baton__open_kind(open->d) == BATON_OPERATION_WRITE;
+    switch (open->d >> 17 & 0x7F) {
+    case 0:
+        return 0;
+    case 1: /* keys */
+    case 3: /* keys for a view */
+        return read ? 16 : SIZE_MAX;
+    case 4: /* bytes */
+        return write && open->a >= 1 && open->a <= BATON__INLINE_MAX ? (size_t)open->a : SIZE_MAX;
+    default:
+        return SIZE_MAX;
+    }
+}
+
 /* Must be refused, whatever state the world is in. */
 static inline bool is_unproven(const shot *it)
 {
@@ -64,7 +83,7 @@ static inline bool is_unproven(const shot *it)
     }
     switch (it->frame.type) {
     case BATON__FRAME_OPEN:
-        return !it->good_block;
+        return !it->good_block || it->tail != tail_of(&it->frame);
     case BATON__FRAME_RESET:
         return (it->spoiled & SPOIL_SESSION) != 0 || (it->block && (!it->good_block || it->stranger)); /* either side's session may be named */
     case BATON__FRAME_READ:

@@ -114,11 +114,31 @@ static void fill_block(script *s, const world *w, shot *it)
     }
 }
 
+/* Behind the block: what its flags ask for, or a little more or less. */
+static void fill_tail(script *s, shot *it)
+{
+    uint8_t choice = next(s);
+    it->frame.d |= (uint32_t)(choice % 16) << 17;
+    size_t right = tail_of(&it->frame);
+    it->tail = right == SIZE_MAX ? choice / 16 : (choice & 64) != 0 ? right + choice / 128 * 2 - 1 : right;
+    it->tail = it->tail > PAYLOAD_MAX ? 0 : it->tail;
+    uint8_t *whole = malloc(it->size + it->tail); /* of its exact size, for AddressSanitizer */
+    check(whole != NULL);
+    memcpy(whole, it->payload, it->size);
+    memset(whole + it->size, 0xEE, it->tail);
+    free(it->payload);
+    it->payload = whole;
+    it->size += it->tail;
+}
+
 static void fill_payload(script *s, const world *w, shot *it)
 {
     bool may_have_block = it->frame.type == BATON__FRAME_RESET || it->frame.type == BATON__FRAME_CANCEL;
     if (it->frame.type == BATON__FRAME_OPEN || (may_have_block && next(s) % 2 == 0)) {
         fill_block(s, w, it);
+        if (it->frame.type == BATON__FRAME_OPEN) {
+            fill_tail(s, it);
+        }
         return;
     }
     it->size = payload_size(s, it);

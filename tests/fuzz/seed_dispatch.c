@@ -28,22 +28,28 @@ static void add(script *s, uint8_t byte)
 }
 
 /* How one series of inputs goes: two types of frames that are held back, and the numbers and the
- * payload of what is shot, as fuzz_dispatch.c reads them: 0 for the right ones. */
+ * payload of what is shot, with what is behind the block of an OPEN, as fuzz_dispatch.c reads them: 0 for the right ones. */
 typedef struct mode {
     baton__frame_type held[2];
     uint8_t number;
     uint8_t payload;
+    uint8_t tail;
 } mode;
 
 static const mode modes[] = {
-    {{BATON__FRAME_OPEN, BATON__FRAME_OPEN}, 0, 0},
-    {{BATON__FRAME_DATA, BATON__FRAME_WRITE}, 0, 0},
-    {{BATON__FRAME_DATA, BATON__FRAME_WRITE}, 16, 0},
-    {{BATON__FRAME_GRANT, BATON__FRAME_WRITE}, 16, 31},
-    {{BATON__FRAME_DATA, BATON__FRAME_WRITE}, 20, 0},
-    {{BATON__FRAME_DATA, BATON__FRAME_WRITE}, 20, 31},
-    {{BATON__FRAME_MOVED, BATON__FRAME_COMMIT}, 26, 31},
-    {{BATON__FRAME_GRANT, BATON__FRAME_ACK}, 29, 3},
+    {{BATON__FRAME_OPEN, BATON__FRAME_OPEN}, 0, 0, 0},
+    {{BATON__FRAME_OPEN, BATON__FRAME_OPEN}, 0, 0, 4},
+    {{BATON__FRAME_OPEN, BATON__FRAME_OPEN}, 0, 0, 64 + 4},
+    {{BATON__FRAME_OPEN, BATON__FRAME_OPEN}, 0, 0, 1},
+    {{BATON__FRAME_OPEN, BATON__FRAME_OPEN}, 0, 0, 3},
+    {{BATON__FRAME_OPEN, BATON__FRAME_OPEN}, 0, 0, 2},
+    {{BATON__FRAME_DATA, BATON__FRAME_WRITE}, 0, 0, 0},
+    {{BATON__FRAME_DATA, BATON__FRAME_WRITE}, 16, 0, 0},
+    {{BATON__FRAME_GRANT, BATON__FRAME_WRITE}, 16, 31, 0},
+    {{BATON__FRAME_DATA, BATON__FRAME_WRITE}, 20, 0, 0},
+    {{BATON__FRAME_DATA, BATON__FRAME_WRITE}, 20, 31, 0},
+    {{BATON__FRAME_MOVED, BATON__FRAME_COMMIT}, 26, 31, 0},
+    {{BATON__FRAME_GRANT, BATON__FRAME_ACK}, 29, 3, 0},
 };
 enum { MODES = sizeof(modes) / sizeof(modes[0]) };
 
@@ -60,10 +66,14 @@ static void add_frame(script *s, uint8_t how, uint8_t type, uint8_t lane, uint8_
                              it->number,
                              it->number,
                              it->payload,
+                             it->tail,
                              index,
                              index};
+    enum { TAIL = 9 }; /* of OPEN alone */
     for (size_t i = 0; i < sizeof(bytes) - ((spoiled & 64) == 0); i++) {
-        add(s, bytes[i]);
+        if (i != TAIL || type == BATON__FRAME_OPEN) {
+            add(s, bytes[i]);
+        }
     }
 }
 

@@ -24,7 +24,7 @@
  *   WRITABLE  consumers write into the origin's memory            (default: they read it)
  *   DIRECT    consumers reach the memory without being served, so that a fence alone does not end their access
  *             (paths `map` and `rma`)                             (default: the origin serves every chunk, path `am`)
- *   EAGER     OPEN asks for the first bytes already, and GRANT brings them
+ *   EAGER     OPEN asks for the first bytes already, and GRANT brings them; WRITABLE: OPEN brings them
  *   ON_NATS   DONE and FAIL go out too, by the other way; without it, a repeat of MOVED, ACK or NACK stands for them
  *   REOPEN    consumer 0 can open a second time, with a new nonce
  *   REPEATS, DEATHS, CANCELS, ATTEMPTS  how often each may happen

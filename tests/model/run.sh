@@ -145,6 +145,7 @@ if [ $quick = no ]; then
     handoff 'read' '' mixed
     handoff 'read with GRANT' '-DEAGER' nats repeat death cancel reopen
     handoff 'write' '-DWRITABLE' nats cancel reopen
+    handoff 'write with OPEN' '-DEAGER -DWRITABLE' nats repeat death cancel reopen
     handoff 'direct read' '-DDIRECT' nats repeat death cancel reopen
     handoff 'direct write' '-DDIRECT -DWRITABLE' nats repeat cancel reopen
     handoff 'ack, read' '-DACK_MODE' nats repeat death reopen

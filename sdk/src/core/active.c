@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The active side, on its own: begin, open, move, finish, stop. active_frames.c has what arrives. */
+/* The active side, on its own: begin, move, finish, stop. active_open.c has the OPEN, active_frames.c what arrives. */
 #include "core/engine.h"
 
 #include "base/error.h"
@@ -16,40 +16,6 @@ bool baton__active_send(baton_operation *op, baton__frame *frame, const void *bo
     frame->operation = op->id;
     frame->nonce = op->a.nonce;
     return baton__send_control(op->peer, frame, body, size) == BATON_OK;
-}
-
-static void open_operation(baton_operation *op)
-{
-    bool read = op->kind == BATON_OPERATION_READ;
-    /* A first OPEN already asks for the first chunks; a repeated one asks for what is missing once it is granted. */
-    uint32_t window = read && !op->a.opened ? BATON__DEPTH : 0;
-    if (window > op->plan.chunks) {
-        window = op->plan.chunks;
-    }
-    if (!op->a.opened) {
-        baton__map_want(op);
-        baton__reach_want(op);
-    }
-    if (baton__map_is_on(op) || baton__reach_is_on(op)) {
-        window = 0; /* the chunks come another way */
-    }
-    const baton__block *block = baton__metadata_block(op->a.metadata);
-    baton__frame frame = {
-        .type = BATON__FRAME_OPEN,
-        .key = block->claim_token,
-        .aux = op->a.cancel_key,
-        .a = op->bytes_total,
-        .b = op->plan.chunk_size,
-        .c = op->attempt,
-        .d = baton__open_pack(op->count, (uint32_t)op->kind, window),
-    };
-    const baton__identity *identity = baton__identity_get(op->connector);
-    op->a.opened = true;
-    op->a.opened_ns = baton__now(op->connector);
-    op->a.cursor = window;
-    op->a.asked = window;
-    (void)baton__active_send(op, &frame, identity->block, identity->size);
-    baton_loop_expect(op->connector->loop);
 }
 
 /* A view is not cut: it is there, or it is not. */
@@ -100,7 +66,7 @@ void baton__active_begin(baton_operation *op)
         return;
     }
     if (baton__peer_is_up(op->peer)) {
-        open_operation(op);
+        baton__active_open(op);
     }
 }
 
@@ -289,7 +255,7 @@ void baton__active_resume(baton_operation *op)
         baton__active_lost(op, BATON_ERR_PEER_LOST, op->peer->native);
         return;
     }
-    open_operation(op);
+    baton__active_open(op);
 }
 
 void baton__active_drained(baton__peer *peer)

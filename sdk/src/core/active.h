@@ -22,6 +22,8 @@ void baton__active_drained(baton__peer *peer);
 baton_status baton__active_settle(baton_operation *operation, baton_settlement settlement,
                                   const baton_key *key, baton_status reason);
 void baton__active_fini(baton_operation *operation);
+/* Its peer is up: sends an OPEN, the first one or the one of a new session. */
+void baton__active_open(baton_operation *operation);
 /* Asks for chunks, or sends them; and MOVED when it is time. */
 void baton__active_pump(baton_operation *operation);
 /* active_chunks.c: as many as may be in flight. */

@@ -57,6 +57,17 @@ void baton__active_chunk_over(baton_operation *op, const baton__chunk *chunk, ba
     }
 }
 
+/* What the OPEN brought, this one or the one of a session that was lost, is there, or has to be sent. */
+static void written_by_open(baton_operation *op, bool is_there)
+{
+    if (is_there && op->plan.chunks == 1) {
+        (void)baton__bits_set(&op->a.claimed, 0);
+        chunk_done(op, 0, op->bytes_total);
+        baton__operation_note_transport(op, op->peer);
+    }
+    op->a.asked = 0;
+}
+
 static void on_grant(baton_operation *op, const baton__frame *frame, const baton__payload *payload)
 {
     baton_connector *connector = op->connector;
@@ -88,6 +99,9 @@ static void on_grant(baton_operation *op, const baton__frame *frame, const baton
     }
     if (payload->size != 0) {
         incoming_chunk(op, 0, payload);
+    }
+    if (op->kind == BATON_OPERATION_WRITE) {
+        written_by_open(op, frame->b == 1);
     }
     baton__map_granted(op);
     baton__reach_granted(op);

@@ -59,7 +59,6 @@ enum {
     BATON__CHUNK_BYTES = 512 * 1024, /* see sdk/README.md, "Chunks" */
     BATON__DEPTH = 2,               /* chunks of one operation in flight */
     BATON__SERVED_MAX = 64,           /* chunks of one grant in flight, whatever the peer asks for */
-    BATON__INLINE_MAX = 8192,         /* a readable up to here rides inside its GRANT */
     BATON__RESETS_MAX = 16,           /* sessions that one operation survives */
     BATON__STUCK_MS = 1000, /* patience with UCX after an endpoint was closed */
     BATON__LINGER_MS = 100, /* until UCX has detached from a segment, which could be attached again otherwise */
@@ -236,6 +235,7 @@ struct baton__grant {
     uint64_t lease_until_ns;
     uint64_t bytes;
     bool attached; /* the present session serves it */
+    bool opening;  /* its first GRANT has not left, and will tell what is there */
     bool moved;    /* the consumer says that all bytes are there */
     bool acked;
     bool nacked;
@@ -352,6 +352,7 @@ struct baton_connector {
     baton__tombstones tombstones;
     baton__chunk *free_chunks;
     baton__control *free_controls;
+    uint8_t *spare_body; /* for a control frame that is larger than most; NULL: none, or in use */
     baton__orphans orphans;
     baton__orphans retired_orphans; /* of the worker before the present one */
     baton_connector_stats stats; /* written by the owner only, read by all: relaxed atomics */

@@ -2,6 +2,7 @@
 #include "core/frame.h"
 
 #include "base/wire.h"
+#include <baton/operation.h>
 
 const char *baton__frame_type_name(baton__frame_type type)
 {
@@ -81,6 +82,20 @@ baton_status baton__frame_decode(const void *header, size_t size, baton__frame *
     }
     *frame_out = frame;
     return BATON_OK;
+}
+
+bool baton__open_tail(const baton__frame *open, size_t *size_out)
+{
+    bool keys = (open->d & BATON__OPEN_KEYS) != 0;
+    bool view = (open->d & BATON__OPEN_VIEW) != 0;
+    bool data = (open->d & BATON__OPEN_DATA) != 0;
+    uint32_t kind = baton__open_kind(open->d);
+    if ((open->d & BATON__OPEN_UNUSED) != 0 || (view && !keys) || (keys && kind != BATON_OPERATION_READ) ||
+        (data && (kind != BATON_OPERATION_WRITE || open->a == 0 || open->a > BATON__INLINE_MAX))) {
+        return false;
+    }
+    *size_out = keys ? sizeof(baton_key) : data ? (size_t)open->a : 0;
+    return true;
 }
 
 uint32_t baton__reason_pack(baton_status reason)

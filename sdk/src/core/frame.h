@@ -18,8 +18,8 @@
  * 64  16 key             80  16 nonce       96  16 aux    112  u64 a   120  u64 b   128  u32 c   132  u32 e (0)
  *
  *  type         key            aux         a            b           c          d        payload
- *  OPEN    C>O  claim token    cancel key  total bytes  chunk size  attempt    see *    block: identity of C
- *  GRANT   O>C  token          ack key     lease, ms    -           completion -        first chunk or none
+ *  OPEN    C>O  claim token    cancel key  total bytes  chunk size  attempt    see *    block: identity of C; behind it see *
+ *  GRANT   O>C  token          ack key     lease, ms    0 or 1 *    completion -        first chunk or none
  *  REFUSE  O>C  -              -           -            -           reason     -        -
  *  READ    C>O  token          -           -            -           count      chunk    -
  *  DATA    O>C  -              -           -            -           -          chunk    the chunk
@@ -42,7 +42,9 @@
  *  REACHED O>C  -              -           its echo     -           reason     1 or 2   what was asked for, or none: rma.h
  *
  * * d of OPEN: number of descriptors in bits 0..16, kind (READ 3, WRITE 4) in 24..27, and in 28..31 how many chunks
- *   of a readable are asked for at once.
+ *   of a readable are asked for at once. A read may ask by bit 17 for KEYS right behind the GRANT, as MAP does: then its proof, 16 bytes,
+ *   stands behind the block; bit 18: for a view. Bit 19: all bytes of a small write stand there, `a` of them. 20..23: 0.
+ * b of GRANT: 1: a write of one chunk is there already, no WRITE is needed.
  * keys: u16 number of pools; for each its 16-byte id, u64 address, u64 size, u16 length of the key, key; for each descriptor u16
  *   pool and u64 offset in it. proof: map.h. CANCEL with token and identity: O keeps memory for C; C answers RELEASE if it reads no more.
  * The nonce is of C's making, new for each operation, and stands in every frame of it: C finds its operation
@@ -51,6 +53,8 @@
 #define BATON__FRAME_SIZE 136
 #define BATON__FRAME_MAGIC 0xBA70u
 #define BATON__FRAME_VERSION 1u
+/* A readable up to here rides inside its GRANT, a write inside its OPEN. */
+#define BATON__INLINE_MAX 8192
 
 /* X(NAME, value, may have a payload) */
 #define BATON__FRAME_LIST(X)                                                                       \
@@ -114,6 +118,16 @@ static inline uint32_t baton__open_pack(uint32_t count, uint32_t kind, uint32_t 
 static inline uint32_t baton__open_count(uint32_t d) { return d & 0x1FFFFu; }
 static inline uint32_t baton__open_kind(uint32_t d) { return d >> 24 & 0xFu; }
 static inline uint32_t baton__open_window(uint32_t d) { return d >> 28; }
+
+/* What else d of OPEN may say. */
+enum {
+    BATON__OPEN_KEYS = 1 << 17, /* of a read: a proof is behind the block */
+    BATON__OPEN_VIEW = 1 << 18, /* with KEYS */
+    BATON__OPEN_DATA = 1 << 19, /* of a write of at most BATON__INLINE_MAX bytes: these are behind the block */
+    BATON__OPEN_UNUSED = 0xF << 20
+};
+/* How many bytes are behind the block. False: its flags contradict each other, or are unknown. */
+bool baton__open_tail(const baton__frame *open, size_t *size_out);
 
 /* A reason as it travels, and back; anything unknown, and success, becomes ERR_PEER_FAILED. */
 uint32_t baton__reason_pack(baton_status reason);

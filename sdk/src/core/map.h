@@ -9,12 +9,14 @@
  * The path `map`: a reader on the same host maps the pool that a readable lies in, and copies from there itself.
  *
  *   C (active)                      O (passive)
- *   wanted  --- OPEN ------------->
+ *   asked   --- OPEN: proof ------>  of the group's secret
  *           <-- GRANT -------------
- *   asked   --- MAP: proof ------->  of the group's secret
  *           <-- KEYS: proof, keys -  a hold: the memory stays until C or the death of its process ends it
  *   copying (a chunk for each turn of the loop), or viewing (the application has a pointer, until it releases it)
  *   copied  --- MOVED or ACK ----->  the hold ends
+ *
+ * MAP brings the proof too, and KEYS answers it: after the GRANT of an OPEN that was repeated, because a session was lost. An OPEN that is
+ * repeated asks for nothing, since the one before may have got it; and after a GRANT that came behind its KEYS.
  *
  * A view in place of a copy: its operation may end, by a deadline, a cancel or a loss, while the application still has the pointer. Then
  * FAIL says that it is still read, the mapping stays, and RELEASE goes out when the application lets go.
@@ -55,7 +57,8 @@ typedef enum baton__map_state {
 struct baton__map {
     baton_operation *op;
     baton__map_state state;
-    bool held;   /* the peer may hold the memory for us */
+    bool asked;  /* this session's OPEN has asked: KEYS comes without a MAP */
+    bool held;   /* the peer may hold the memory for us, and RELEASE would end that: there is a token */
     bool listed; /* in the connector's list */
     uint32_t which;       /* descriptor that the copy has come to, */
     uint64_t which_start; /* and the bytes before it */
@@ -92,7 +95,9 @@ const char *baton__map_objection(const baton_connector *connector, const baton_m
 baton__map *baton__map_new(baton_operation *op);
 /* Before the first OPEN: decides whether to want it. */
 void baton__map_want(baton_operation *op);
-/* The grant is there: asks for the keys. */
+/* The flags of an OPEN that asks for the keys, and what goes behind its block; 0: it does not. Before every OPEN. */
+uint32_t baton__map_open(baton_operation *op, bool first, baton_key *proof_out);
+/* The grant is there: asks for the keys, unless the OPEN did. */
 void baton__map_granted(baton_operation *op);
 /* Not by `am` now. */
 bool baton__map_is_on(const baton_operation *op);
@@ -145,7 +150,8 @@ void baton__mapped_init(baton_connector *connector);
 void baton__mapped_fini(baton_connector *connector);
 
 /* map_passive.c */
-void baton__hold_ask(baton__grant *grant, const baton__frame *frame);
+/* The consumer wants the keys of the pools, for a view or a copy, and proves that it may. */
+void baton__hold_ask(baton__grant *grant, const baton_key *proof, bool view);
 /* The consumer says that it reads no more, or its process is dead. */
 void baton__hold_end(baton__grant *grant);
 /* The grant waits no longer. */

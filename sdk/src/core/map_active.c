@@ -95,16 +95,38 @@ bool baton__map_is_on(const baton_operation *op)
     return op->a.map != NULL && op->a.map->state != BATON__MAP_REFUSED;
 }
 
+static baton_key proof_of(const baton_operation *op)
+{
+    return baton__map_proof(&op->connector->map_group, &op->a.nonce, 'C');
+}
+
+uint32_t baton__map_open(baton_operation *op, bool first, baton_key *proof_out)
+{
+    baton__map *map = op->a.map;
+    if (!baton__map_is_on(op)) {
+        return 0;
+    }
+    map->asked = first;
+    if (!first) {
+        return 0;
+    }
+    map->state = BATON__MAP_ASKED;
+    *proof_out = proof_of(op);
+    return BATON__OPEN_KEYS | (op->a.view != NULL ? BATON__OPEN_VIEW : 0);
+}
+
 void baton__map_granted(baton_operation *op)
 {
     baton__map *map = op->a.map;
-    if (map != NULL && (map->state == BATON__MAP_WANTED || map->state == BATON__MAP_ASKED)) { /* again: the answer was lost with its session */
+    if (map == NULL || map->state != BATON__MAP_ASKED) {
+        return;
+    }
+    map->held = true; /* its keys may be lost */
+    if (!map->asked) { /* again: the answer was lost with its session, or came before the grant */
         baton__frame frame = {.type = BATON__FRAME_MAP,
                               .key = op->a.token,
-                              .aux = baton__map_proof(&op->connector->map_group, &op->a.nonce, 'C'),
+                              .aux = proof_of(op),
                               .d = op->a.view != NULL ? BATON__MAP_VIEW : 0};
-        map->state = BATON__MAP_ASKED;
-        map->held = true; /* its keys may be lost */
         (void)baton__active_send(op, &frame, NULL, 0);
         baton_loop_expect(op->connector->loop);
     }
@@ -248,6 +270,11 @@ void baton__map_keys(baton_operation *op, const baton__frame *frame, const baton
     baton__map *map = op->a.map;
     if (map == NULL || map->state != BATON__MAP_ASKED || op->ending) {
         BATON__COUNT(op->connector, refused_state);
+        return;
+    }
+    if (!op->a.attached) {
+        BATON__COUNT(op->connector, refused_state); /* without the grant nothing may be read, nor the hold be ended */
+        map->asked = false;
         return;
     }
     if (payload->size == 0) {

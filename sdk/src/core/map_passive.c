@@ -62,7 +62,7 @@ static baton_status collect(const baton_operation *op, pools *found)
 }
 
 /* One proof for all: of the group of the first pool, and the others have the same. */
-static baton_status check(const baton_operation *op, const baton__frame *frame, pools *found)
+static baton_status check(const baton_operation *op, const baton_key *nonce, const baton_key *proven, pools *found)
 {
     if (op->kind != BATON_OPERATION_READABLE) {
         return BATON_ERR_NOT_SUPPORTED;
@@ -72,8 +72,8 @@ static baton_status check(const baton_operation *op, const baton__frame *frame, 
         return status;
     }
     for (uint16_t i = 0; i < found->count; i++) {
-        baton_key proof = baton__map_proof(&found->share[i]->group, &frame->nonce, 'C');
-        if (!baton_key_equal(&proof, &frame->aux)) {
+        baton_key proof = baton__map_proof(&found->share[i]->group, nonce, 'C');
+        if (!baton_key_equal(&proof, proven)) {
             return BATON_ERR_FORBIDDEN;
         }
     }
@@ -124,11 +124,11 @@ static void send_keys(baton__grant *grant, const pools *found)
     free(bytes);
 }
 
-void baton__hold_ask(baton__grant *grant, const baton__frame *frame)
+void baton__hold_ask(baton__grant *grant, const baton_key *proof, bool view)
 {
     baton_operation *op = grant->operation;
     pools found = {.count = 0};
-    baton_status status = check(op, frame, &found);
+    baton_status status = check(op, &grant->nonce, proof, &found);
     if (status == BATON_OK && grant->hold == NULL) {
         grant->hold = calloc(1, sizeof(*grant->hold));
         status = grant->hold != NULL ? BATON_OK : BATON_ERR_OUT_OF_MEMORY;
@@ -148,7 +148,7 @@ void baton__hold_ask(baton__grant *grant, const baton__frame *frame)
         return;
     }
     __atomic_store_n(&op->mapped, true, __ATOMIC_RELAXED);
-    __atomic_store_n(&op->viewed, (frame->d & BATON__MAP_VIEW) != 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&op->viewed, view, __ATOMIC_RELAXED);
     baton__operation_note_transport(op, grant->peer);
     send_keys(grant, &found);
 }

@@ -1,113 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Chunks on their way. outbox_control.c has the control frames. */
 #include "core/engine.h"
 
 #include "base/error.h"
 #include "base/log.h"
 #include <stdlib.h>
 #include <string.h>
-
-static void control_done(baton__transfer *transfer, baton_status status, int native)
-{
-    (void)status;
-    (void)native;
-    baton__control *control = (baton__control *)transfer;
-    baton__peer *peer = control->peer;
-    free(control->large);
-    control->large = NULL;
-    if (peer == NULL) {
-        DL_DELETE(control->orphans->controls, control);
-        free(control);
-        return;
-    }
-    DL_DELETE(peer->controls, control);
-    LL_PREPEND(peer->connector->free_controls, control);
-    baton__peer_transfer_done(peer);
-}
-
-static baton__control *new_control(baton_connector *connector)
-{
-    baton__control *control = connector->free_controls;
-    if (control != NULL) {
-        connector->free_controls = control->next;
-        return control;
-    }
-    control = calloc(1, sizeof(*control));
-    if (control == NULL) {
-        BATON__ERROR("out of memory for a control frame");
-        return NULL;
-    }
-    control->transfer.done = control_done;
-    return control;
-}
-
-static void address_frame(const baton__peer *peer, baton__frame *frame)
-{
-    frame->to_instance = peer->instance;
-    frame->to_epoch = peer->epoch;
-}
-
-static const void *copy_body(baton__control *control, const void *body, size_t size)
-{
-    uint8_t *to = control->body;
-    if (size > sizeof(control->body)) {
-        control->large = malloc(size);
-        to = control->large;
-    }
-    if (to != NULL && size != 0) {
-        memcpy(to, body, size);
-    }
-    return to;
-}
-
-baton_status baton__send_control(baton__peer *peer, baton__frame *frame, const void *body, size_t size)
-{
-    if (peer->endpoint == NULL || peer->closing || peer->reset_wanted) {
-        return BATON_ERR_PEER_LOST;
-    }
-    baton__control *control = new_control(peer->connector);
-    if (control == NULL) {
-        return BATON_ERR_OUT_OF_MEMORY;
-    }
-    address_frame(peer, frame);
-    baton__frame_encode(frame, control->header);
-    control->peer = peer;
-    peer->transfers++;
-    DL_APPEND(peer->controls, control);
-    const void *copy = copy_body(control, body, size);
-    bool pending = false;
-    int native = 0;
-    baton_status status = BATON_ERR_OUT_OF_MEMORY;
-    if (copy != NULL) {
-        status = peer->connector->table->send(peer->endpoint, control->header, BATON__FRAME_SIZE, copy,
-                                              size, &control->transfer, &pending, &native);
-    }
-    BATON__TRACE("%s -> %s: %s", baton__frame_type_name(frame->type), peer->name,
-                 baton_status_name(status));
-    if (!pending) {
-        control_done(&control->transfer, status, native);
-    }
-    if (status != BATON_OK) {
-        baton__peer_failed(peer, native);
-    }
-    return status;
-}
-
-void baton__flush(baton__peer *peer)
-{
-    baton__control *control = baton__peer_is_up(peer) ? new_control(peer->connector) : NULL;
-    if (control == NULL) {
-        return;
-    }
-    control->peer = peer;
-    peer->transfers++;
-    DL_APPEND(peer->controls, control);
-    bool pending = false;
-    baton_status status =
-        peer->connector->table->endpoint_flush(peer->endpoint, &control->transfer, &pending);
-    if (!pending) {
-        control_done(&control->transfer, status, 0);
-    }
-}
 
 /* An abandoned chunk is called back after all, or never will be. */
 static void forget(baton__chunk *chunk)
@@ -203,7 +101,7 @@ baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, ba
     if (chunk == NULL) {
         return BATON_ERR_OUT_OF_MEMORY;
     }
-    address_frame(peer, frame);
+    baton__frame_address(peer, frame);
     baton__frame_encode(frame, chunk->header);
     bool pending = false;
     baton_status status = operation->connector->table->send_chunk(
@@ -385,6 +283,8 @@ void baton__outbox_fini(baton_connector *connector)
         connector->free_controls = control->next;
         free(control);
     }
+    free(connector->spare_body);
+    connector->spare_body = NULL;
     baton__outbox_forget(&connector->orphans);
     baton__outbox_forget(&connector->retired_orphans);
     for (baton__chunk *chunk; (chunk = connector->free_chunks) != NULL;) {

@@ -13,6 +13,7 @@ struct baton__control {
     baton__control *next;
     baton__orphans *orphans; /* abandoned: where it is listed */
     uint8_t *large; /* a body that does not fit */
+    bool spare;     /* it goes back to the connector */
     uint8_t header[BATON__FRAME_SIZE];
     uint8_t body[600];
 };
@@ -34,9 +35,18 @@ struct baton__chunk {
     uint8_t header[BATON__FRAME_SIZE];
 };
 
+/* One larger body is kept for the next: an OPEN with the bytes of a small write allocates nothing. */
+enum { BATON__SPARE_BODY = BATON__BLOCK_MAX + BATON__INLINE_MAX };
+
 /* Fills to_instance, to_epoch and session (of the direction) in. Dropped, with ERR_PEER_LOST, while there is no endpoint: who needs an
  * answer has a deadline, a lease and the next session. body: copied. */
 baton_status baton__send_control(baton__peer *peer, baton__frame *frame, const void *body, size_t size);
+/* The bytes of tail are copied behind the body, from wherever they lie. */
+baton_status baton__send_control_with(baton__peer *peer, baton__frame *frame, const void *body, size_t size,
+                                      baton__slice tail);
+
+/* Fills in whom it is for. */
+void baton__frame_address(const baton__peer *peer, baton__frame *frame);
 
 /* Waits for what was sent before, as a transfer of the peer's. */
 void baton__flush(baton__peer *peer);

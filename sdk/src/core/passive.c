@@ -105,7 +105,9 @@ void baton__passive_chunk_over(baton__grant *grant, const baton__chunk *chunk, b
         if (chunk->incoming) {
             grant->received++;
             baton__frame frame = {.type = BATON__FRAME_WROTE, .d = chunk->index};
-            baton__grant_send(grant, &frame);
+            if (!grant->opening) {
+                baton__grant_send(grant, &frame);
+            }
         }
     }
     baton__grant_quiet(grant);

@@ -7,8 +7,9 @@
 void baton__passive_begin(baton_operation *operation);
 /* NULL: no operation of this id is alive. */
 baton_operation *baton__passive_find(const baton_connector *connector, const baton_uuid *id);
-/* OPEN with its verified block. peer: has adopted the session; the claim is proven. */
-void baton__passive_open(baton__peer *peer, const baton__frame *frame, const baton__block *block);
+/* OPEN with its verified block, and what is behind the block, as long as baton__open_tail says. peer: has adopted the session; the
+ * claim is proven. */
+void baton__passive_open(baton__peer *peer, const baton__frame *frame, const baton__block *block, const uint8_t *tail);
 /* REFUSE for an OPEN. */
 void baton__passive_refuse(baton__peer *peer, const baton__frame *open, baton_status reason);
 /* Any other frame of an active side. */

@@ -53,6 +53,7 @@ static void send_grant(baton__grant *grant, uint32_t window)
         .nonce = grant->nonce,
         .aux = grant->ack_key,
         .a = op->lease_ms,
+        .b = op->kind == BATON_OPERATION_WRITABLE && grant->plan.chunks == 1 && grant->received == 1,
         .c = (uint32_t)op->completion,
     };
     int native = 0;
@@ -120,7 +121,69 @@ static void reopen(baton__peer *peer, baton__grant *grant, const baton__frame *f
     send_grant(grant, 0);
 }
 
-void baton__passive_open(baton__peer *peer, const baton__frame *frame, const baton__block *block)
+static void goes_by_message(baton__grant *grant)
+{
+    baton_operation *op = grant->operation;
+    __atomic_store_n(&op->mapped, false, __ATOMIC_RELAXED);
+    if (op->reached) {
+        __atomic_store_n(&op->reached, false, __ATOMIC_RELAXED);
+        op->transport[0] = '\0';
+    }
+}
+
+static void on_write(baton__grant *grant, uint32_t index, const baton__payload *payload)
+{
+    baton_operation *op = grant->operation;
+    baton_connector *connector = op->connector;
+    if (op->kind != BATON_OPERATION_WRITABLE) {
+        BATON__COUNT(connector, refused_state);
+        return;
+    }
+    if (index >= grant->plan.chunks) {
+        BATON__COUNT(connector, refused_bounds);
+        return;
+    }
+    baton__slice slice = baton__plan_slice(&grant->plan, &op->layout, index);
+    if (payload->size != slice.size) {
+        BATON__COUNT(connector, refused_bounds);
+        return;
+    }
+    if (!baton__bits_set(&grant->claimed, index)) {
+        /* Sent again after a lost session, and there already: only its answer was lost. */
+        BATON__COUNT(connector, refused_duplicate);
+        baton__frame wrote = {.type = BATON__FRAME_WROTE, .d = index};
+        baton__grant_send(grant, &wrote);
+        return;
+    }
+    goes_by_message(grant);
+    int native = 0;
+    if (baton__chunk_receive(grant->peer, op, grant, index, payload, slice, &native) != BATON_OK) {
+        baton__bits_clear(&grant->claimed, index);
+    }
+}
+
+/* As a WRITE right behind the OPEN would, but the GRANT says that they are there. */
+static void take_bytes(baton__grant *grant, const baton__frame *open, const uint8_t *tail)
+{
+    if (grant->state == BATON__GRANT_ACTIVE) {
+        baton__payload payload = {.data = (void *)(uintptr_t)tail, .size = (size_t)open->a};
+        grant->opening = true;
+        on_write(grant, 0, &payload);
+        grant->opening = false;
+    }
+}
+
+/* As a MAP right behind the OPEN would. */
+static void give_keys(baton__grant *grant, const baton__frame *open, const uint8_t *tail)
+{
+    baton_key proof;
+    memcpy(proof.bytes, tail, sizeof(proof.bytes));
+    if (grant->state == BATON__GRANT_ACTIVE && grant->attached) {
+        baton__hold_ask(grant, &proof, (open->d & BATON__OPEN_VIEW) != 0);
+    }
+}
+
+void baton__passive_open(baton__peer *peer, const baton__frame *frame, const baton__block *block, const uint8_t *tail)
 {
     baton_connector *connector = peer->connector;
     baton_operation *op = baton__passive_find(connector, &frame->operation);
@@ -154,18 +217,14 @@ void baton__passive_open(baton__peer *peer, const baton__frame *frame, const bat
     }
     baton__operation_ready(op, BATON__READY_GRANTED);
     baton__grant_renew(grant);
-    send_grant(grant, op->kind == BATON_OPERATION_READABLE ? baton__open_window(frame->d) : 0);
-    baton_loop_expect(connector->loop);
-}
-
-static void goes_by_message(baton__grant *grant)
-{
-    baton_operation *op = grant->operation;
-    __atomic_store_n(&op->mapped, false, __ATOMIC_RELAXED);
-    if (op->reached) {
-        __atomic_store_n(&op->reached, false, __ATOMIC_RELAXED);
-        op->transport[0] = '\0';
+    if ((frame->d & BATON__OPEN_DATA) != 0) {
+        take_bytes(grant, frame, tail);
     }
+    send_grant(grant, op->kind == BATON_OPERATION_READABLE ? baton__open_window(frame->d) : 0);
+    if ((frame->d & BATON__OPEN_KEYS) != 0) {
+        give_keys(grant, frame, tail);
+    }
+    baton_loop_expect(connector->loop);
 }
 
 static void on_read(baton__grant *grant, const baton__frame *frame)
@@ -182,37 +241,6 @@ static void on_read(baton__grant *grant, const baton__frame *frame)
     goes_by_message(grant);
     for (uint32_t i = 0; i < frame->c; i++) {
         serve(grant, frame->d + i);
-    }
-}
-
-static void on_write(baton__grant *grant, const baton__frame *frame, const baton__payload *payload)
-{
-    baton_operation *op = grant->operation;
-    baton_connector *connector = op->connector;
-    if (op->kind != BATON_OPERATION_WRITABLE) {
-        BATON__COUNT(connector, refused_state);
-        return;
-    }
-    if (frame->d >= grant->plan.chunks) {
-        BATON__COUNT(connector, refused_bounds);
-        return;
-    }
-    baton__slice slice = baton__plan_slice(&grant->plan, &op->layout, frame->d);
-    if (payload->size != slice.size) {
-        BATON__COUNT(connector, refused_bounds);
-        return;
-    }
-    if (!baton__bits_set(&grant->claimed, frame->d)) {
-        /* Sent again after a lost session, and there already: only its answer was lost. */
-        BATON__COUNT(connector, refused_duplicate);
-        baton__frame wrote = {.type = BATON__FRAME_WROTE, .d = frame->d};
-        baton__grant_send(grant, &wrote);
-        return;
-    }
-    goes_by_message(grant);
-    int native = 0;
-    if (baton__chunk_receive(grant->peer, op, grant, frame->d, payload, slice, &native) != BATON_OK) {
-        baton__bits_clear(&grant->claimed, frame->d);
     }
 }
 
@@ -258,7 +286,7 @@ static void on_grant_frame(baton__grant *grant, const baton__frame *frame, const
     }
     switch (frame->type) {
     case BATON__FRAME_MAP:
-        baton__hold_ask(grant, frame);
+        baton__hold_ask(grant, &frame->aux, (frame->d & BATON__MAP_VIEW) != 0);
         break;
     case BATON__FRAME_REACH:
         baton__exposure_ask(grant, frame, payload);
@@ -267,7 +295,7 @@ static void on_grant_frame(baton__grant *grant, const baton__frame *frame, const
         on_read(grant, frame);
         break;
     case BATON__FRAME_WRITE:
-        on_write(grant, frame, payload);
+        on_write(grant, frame->d, payload);
         break;
     case BATON__FRAME_MOVED:
         if (grant->operation->completion == BATON_COMPLETION_ACK) {
