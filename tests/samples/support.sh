@@ -67,6 +67,9 @@ until_true() {
 start() {
     local name=$1
     shift
+    # Here and not by the child alone: who looks at once would see what a process before it has written.
+    : >"$scratch/$name.out"
+    : >"$scratch/$name.err"
     env --default-signal=INT "$@" <&0 >"$scratch/$name.out" 2>"$scratch/$name.err" &
     pid=$!
     children+=("$pid")
