@@ -2,6 +2,7 @@
 #include "support/child.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,11 @@ char test_child_hear(const test_child *child)
 
 void test_child_signal(const test_child *child, int number)
 {
+    siginfo_t what;
     (void)kill(child->pid, number);
+    /* Its threads stop one after another: until the last one has, it may still answer. */
+    while (number == SIGSTOP && waitid(P_PID, (id_t)child->pid, &what, WSTOPPED | WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+    }
 }
 
 void test_child_end(test_child *child)

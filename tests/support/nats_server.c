@@ -283,7 +283,11 @@ const char *test_nats_directory(const baton_test_nats *server)
 
 void test_nats_pause(baton_test_nats *server)
 {
+    siginfo_t what;
     (void)kill(server->pid, SIGSTOP);
+    /* Its threads stop one after another: until the last one has, it may still answer. */
+    while (waitid(P_PID, (id_t)server->pid, &what, WSTOPPED | WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+    }
 }
 
 void test_nats_resume(baton_test_nats *server)
