@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json_scan.h"
 
+#include "json_plain.h"
 #include "utf8.h"
 #include <stdlib.h>
 #include <string.h>
@@ -127,38 +128,6 @@ static bool scan_escape(scan *s)
     return unit != 0 && (unit < 0xDC00 || unit > 0xDFFF);
 }
 
-/*
- * True if each of the eight bytes is ASCII that stands for itself. In a word of bytes below 0x80 the high bit of a byte is
- * set by the subtraction of n where the byte is below n, and by that of 1 from what is 0 (a byte equal to the mask).
- */
-static bool is_plain_word(const char *bytes)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t high = ones << 7;
-    uint64_t word;
-    memcpy(&word, bytes, sizeof(word));
-    uint64_t quote = word ^ (ones * '"');
-    uint64_t slash = word ^ (ones * '\\');
-    uint64_t del = word ^ (ones * 0x7F);
-    uint64_t odd = word | (word - ones * 0x20) | (quote - ones) | (slash - ones) | (del - ones);
-    return (odd & high) == 0;
-}
-
-/* Most of what strings are made of: ASCII that stands for itself. */
-static void skip_plain(scan *s)
-{
-    const char *data = s->data;
-    size_t at = s->at;
-    while (s->size - at >= sizeof(uint64_t) && is_plain_word(data + at)) {
-        at += sizeof(uint64_t);
-    }
-    while (at < s->size && data[at] >= 0x20 && data[at] < 0x7F && data[at] != '"' &&
-           data[at] != '\\') {
-        at++;
-    }
-    s->at = at;
-}
-
 static bool scan_string(scan *s)
 {
     s->has_escapes = false;
@@ -166,7 +135,7 @@ static bool scan_string(scan *s)
         return false;
     }
     while (s->at < s->size) {
-        skip_plain(s);
+        s->at += baton__json_plain_length(s->data + s->at, s->size - s->at);
         char c = peek(s);
         if (c == '"') {
             s->at++;
