@@ -1,4 +1,4 @@
-# What baton is built on. Everything here is private: the public headers name no type of UCX, NATS or cJSON, and the
+# What baton is built on. Everything here is private: the public headers name no type of UCX or NATS, and the
 # installed package asks for none of them. Each is taken from pkg-config, or from its CMake package where there is no
 # pkg-config: in this order, since the CMake package of nats.c on Debian and Ubuntu names a static library that is not
 # shipped and stops whoever asks for it.
@@ -37,7 +37,6 @@ endfunction()
 
 baton_find_dependency(ucx ucx ucx ucx::ucp libucx-dev)
 baton_find_dependency(nats libnats cnats cnats::nats libnats-dev)
-baton_find_dependency(cjson libcjson cJSON cjson libcjson-dev)
 baton_find_header(uthash uthash.h uthash-dev)
 baton_find_header(dlpack dlpack/dlpack.h libdlpack-dev)
 
@@ -49,5 +48,4 @@ target_link_libraries(baton_dependencies INTERFACE
   ${baton_ucx_target}
   $<TARGET_NAME_IF_EXISTS:ucx::uct> # of UCX's CMake package; its pkg-config module brings uct along
   ${baton_nats_target}
-  ${baton_cjson_target}
   Threads::Threads)

@@ -10,24 +10,27 @@ size_t baton__base64_length(size_t size)
     return (size + 2) / 3 * 4;
 }
 
+static void print_group(char *text, uint32_t group)
+{
+    text[0] = alphabet[group >> 18];
+    text[1] = alphabet[group >> 12 & 63];
+    text[2] = alphabet[group >> 6 & 63];
+    text[3] = alphabet[group & 63];
+}
+
 void baton__base64_print(char *text, const void *bytes, size_t size)
 {
     const uint8_t *from = bytes;
-    for (size_t i = 0; i < size; i += 3) {
-        size_t count = size - i < 3 ? size - i : 3;
-        uint32_t group = (uint32_t)from[i] << 16;
-        group |= count > 1 ? (uint32_t)from[i + 1] << 8 : 0;
-        group |= count > 2 ? (uint32_t)from[i + 2] : 0;
-        *text++ = alphabet[group >> 18];
-        *text++ = alphabet[group >> 12 & 63];
-        *text++ = '=';
-        *text++ = '=';
-        if (count > 1) {
-            text[-2] = alphabet[group >> 6 & 63];
-        }
-        if (count > 2) {
-            text[-1] = alphabet[group & 63];
-        }
+    for (; size >= 3; size -= 3, from += 3, text += 4) {
+        print_group(text, (uint32_t)from[0] << 16 | (uint32_t)from[1] << 8 | from[2]);
+    }
+    if (size == 0) {
+        return;
+    }
+    print_group(text, (uint32_t)from[0] << 16 | (size == 2 ? (uint32_t)from[1] << 8 : 0));
+    text[3] = '=';
+    if (size == 1) {
+        text[2] = '=';
     }
 }
 

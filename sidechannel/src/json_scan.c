@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json_scan.h"
 
+#include "json_plain.h"
 #include "utf8.h"
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct scan {
@@ -10,6 +12,11 @@ typedef struct scan {
     size_t at;
     size_t depth_left;
     size_t values_left;
+    baton__json_row *row; /* NULL: nothing is written down */
+    const char *name;     /* of the member whose value comes */
+    size_t name_size;
+    bool name_has_escapes;
+    bool has_escapes; /* the last string */
 } scan;
 
 static bool scan_value(scan *s);
@@ -76,7 +83,7 @@ static bool scan_number_parts(scan *s)
     return true;
 }
 
-/* cJSON has room for 63 bytes of a number. */
+/* No number needs more than 63 bytes. */
 static bool scan_number(scan *s)
 {
     size_t first = s->at;
@@ -121,45 +128,14 @@ static bool scan_escape(scan *s)
     return unit != 0 && (unit < 0xDC00 || unit > 0xDFFF);
 }
 
-/*
- * True if each of the eight bytes is ASCII that stands for itself. In a word of bytes below 0x80 the high bit of a byte is
- * set by the subtraction of n where the byte is below n, and by that of 1 from what is 0 (a byte equal to the mask).
- */
-static bool is_plain_word(const char *bytes)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t high = ones << 7;
-    uint64_t word;
-    memcpy(&word, bytes, sizeof(word));
-    uint64_t quote = word ^ (ones * '"');
-    uint64_t slash = word ^ (ones * '\\');
-    uint64_t del = word ^ (ones * 0x7F);
-    uint64_t odd = word | (word - ones * 0x20) | (quote - ones) | (slash - ones) | (del - ones);
-    return (odd & high) == 0;
-}
-
-/* Most of what strings are made of: ASCII that stands for itself. */
-static void skip_plain(scan *s)
-{
-    const char *data = s->data;
-    size_t at = s->at;
-    while (s->size - at >= sizeof(uint64_t) && is_plain_word(data + at)) {
-        at += sizeof(uint64_t);
-    }
-    while (at < s->size && data[at] >= 0x20 && data[at] < 0x7F && data[at] != '"' &&
-           data[at] != '\\') {
-        at++;
-    }
-    s->at = at;
-}
-
 static bool scan_string(scan *s)
 {
+    s->has_escapes = false;
     if (!take(s, '"')) {
         return false;
     }
     while (s->at < s->size) {
-        skip_plain(s);
+        s->at += baton__json_plain_length(s->data + s->at, s->size - s->at);
         char c = peek(s);
         if (c == '"') {
             s->at++;
@@ -167,6 +143,7 @@ static bool scan_string(scan *s)
         }
         if (c == '\\') {
             s->at++;
+            s->has_escapes = true;
             if (!scan_escape(s)) {
                 return false;
             }
@@ -186,9 +163,13 @@ static bool scan_string(scan *s)
 static bool scan_name(scan *s)
 {
     skip_space(s);
+    size_t first = s->at + 1;
     if (!scan_string(s)) {
         return false;
     }
+    s->name = s->data + first;
+    s->name_size = s->at - 1 - first;
+    s->name_has_escapes = s->has_escapes;
     skip_space(s);
     return take(s, ':');
 }
@@ -221,13 +202,8 @@ static bool scan_container(scan *s)
     return valid;
 }
 
-static bool scan_value(scan *s)
+static bool scan_bare(scan *s)
 {
-    if (s->values_left == 0) {
-        return false;
-    }
-    s->values_left--;
-    skip_space(s);
     switch (peek(s)) {
     case '{':
     case '[':
@@ -245,15 +221,115 @@ static bool scan_value(scan *s)
     }
 }
 
+static baton__json_kind kind_of(char first)
+{
+    switch (first) {
+    case '{':
+        return BATON__JSON_OBJECT;
+    case '[':
+        return BATON__JSON_ARRAY;
+    case '"':
+        return BATON__JSON_STRING;
+    case 't':
+    case 'f':
+        return BATON__JSON_BOOLEAN;
+    case 'n':
+        return BATON__JSON_NULL;
+    default:
+        return BATON__JSON_NUMBER;
+    }
+}
+
+static bool grow(baton__json_row *row)
+{
+    size_t capacity = row->capacity * 2;
+    bool is_own = row->values == row->room;
+    baton__json_value *values = realloc(is_own ? NULL : row->values, capacity * sizeof(*values));
+    if (values == NULL) {
+        row->out_of_memory = true;
+        return false;
+    }
+    if (is_own) {
+        memcpy(values, row->room, sizeof(row->room));
+    }
+    row->values = values;
+    row->capacity = capacity;
+    return true;
+}
+
+/* The value takes its place before what is inside of it; where it ends, is known afterwards. */
+static bool scan_into_row(scan *s)
+{
+    baton__json_row *row = s->row;
+    size_t index = row->count;
+    size_t first = s->at;
+    if (index == row->capacity && !grow(row)) {
+        return false;
+    }
+    row->values[index] = (baton__json_value){.text = s->data + first,
+                                             .name = s->name,
+                                             .name_size = (uint32_t)s->name_size,
+                                             .kind = kind_of(peek(s)),
+                                             .name_has_escapes = s->name_has_escapes};
+    row->count++;
+    s->name = NULL;
+    s->name_size = 0;
+    s->name_has_escapes = false;
+    if (!scan_bare(s)) {
+        return false;
+    }
+    baton__json_value *value = &row->values[index];
+    value->size = (uint32_t)(s->at - first);
+    value->next = (uint32_t)(row->count - index);
+    value->has_escapes = value->kind == BATON__JSON_STRING && s->has_escapes;
+    return true;
+}
+
+static bool scan_value(scan *s)
+{
+    if (s->values_left == 0) {
+        return false;
+    }
+    s->values_left--;
+    skip_space(s);
+    return s->row == NULL ? scan_bare(s) : scan_into_row(s);
+}
+
+static bool scan_whole(scan *s)
+{
+    if (!scan_value(s)) {
+        return false;
+    }
+    skip_space(s);
+    return s->at == s->size;
+}
+
 bool baton__json_scan(const char *data, size_t size, size_t depth_max)
 {
     scan s = {
         .data = data, .size = size, .depth_left = depth_max, .values_left = BATON__JSON_VALUES_MAX};
-    if (!scan_value(&s)) {
-        return false;
+    return scan_whole(&s);
+}
+
+bool baton__json_read(const char *data, size_t size, size_t depth_max, baton__json_row *row)
+{
+    row->values = row->room;
+    row->count = 0;
+    row->capacity = BATON__JSON_ROW;
+    row->out_of_memory = false;
+    scan s = {.data = data,
+              .size = size,
+              .depth_left = depth_max,
+              .values_left = BATON__JSON_VALUES_MAX,
+              .row = row};
+    return size < UINT32_MAX && scan_whole(&s);
+}
+
+void baton__json_row_fini(baton__json_row *row)
+{
+    if (row->values != row->room) {
+        free(row->values);
     }
-    skip_space(&s);
-    return s.at == s.size;
 }
 
 bool baton__json_member(const char *data, size_t size, const char *name, const char **value_out,

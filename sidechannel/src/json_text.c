@@ -2,6 +2,7 @@
 #include "json_text.h"
 
 #include "base64.h"
+#include "json_plain.h"
 #include "utf8.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +92,7 @@ void baton__text_quoted(baton__text *text, const char *string)
     size_t size = strlen(string);
     size_t plain = 0; /* where the bytes begin that need no change */
     baton__text_append(text, "\"", 1);
-    for (size_t i = 0; i < size;) {
+    for (size_t i = baton__json_plain_length(string, size); i < size;) {
         size_t length = baton__utf8_length(string + i, size - i);
         char c = string[i];
         if (length > 1 || (length == 1 && (unsigned char)c >= 0x20 && c != '"' && c != '\\')) {

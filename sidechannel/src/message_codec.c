@@ -11,8 +11,7 @@
 
 /*
  * Printing. An OFFER is on the way of every hand-off, so it is printed by hand into one buffer of
- * about the right size: no tree is built for it. JSON of the application's stands in it as it came:
- * a number of 64 bits, which cJSON would round, stays what it is.
+ * about the right size: no tree is built for it. JSON of the application's stands in it as it came.
  */
 
 bool baton__json_is_valid(const char *text)

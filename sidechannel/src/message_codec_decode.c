@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 #include "base/name.h"
-#include "json_scan.h"
 #include "message_codec_more.h"
 #include "message_codec_tensors.h"
 #include "message_rules.h"
@@ -11,8 +10,8 @@
 #include <string.h>
 
 /*
- * Parsing. cJSON reads the fields; what the application put into user and result is not read at all
- * but taken from the text as it stands there.
+ * Parsing. The text is read once, into a row of values that point into it; what the application put into user and result is
+ * taken from the text as it stands there.
  */
 
 enum {
@@ -39,8 +38,6 @@ enum {
 };
 
 typedef struct decoder {
-    const char *data;
-    size_t size;
     size_t json_max;
     const baton__message_rule *rule;
     baton__json_field fields[F_COUNT];
@@ -88,8 +85,8 @@ static baton_status decode_type(decoder *d)
         BATON__MESSAGE_LIST(TYPE_ENTRY)
 #undef TYPE_ENTRY
     };
-    const char *name;
-    baton_status status = baton__json_string(&d->fields[F_TYPE], &name);
+    char name[BATON__JSON_SHORT_SIZE];
+    baton_status status = baton__json_short(&d->fields[F_TYPE], name);
     if (status != BATON_OK) {
         return status;
     }
@@ -115,8 +112,8 @@ static baton_status decode_u32(const baton__json_field *field, uint32_t *value_o
 
 static baton_status decode_name(const baton__json_field *field, char name_out[64])
 {
-    const char *name;
-    baton_status status = baton__json_string(field, &name);
+    char name[BATON__JSON_SHORT_SIZE];
+    baton_status status = baton__json_short(field, name);
     if (status != BATON_OK) {
         return status;
     }
@@ -129,9 +126,9 @@ static baton_status decode_name(const baton__json_field *field, char name_out[64
 
 static baton_status decode_head(decoder *d)
 {
-    const char *id;
-    const char *key;
-    baton_status status = baton__json_string(&d->fields[F_ID], &id);
+    char id[BATON__JSON_SHORT_SIZE];
+    char key[BATON__JSON_SHORT_SIZE];
+    baton_status status = baton__json_short(&d->fields[F_ID], id);
     if (status == BATON_OK) {
         status = baton_uuid_parse(id, &d->message.id);
     }
@@ -145,7 +142,7 @@ static baton_status decode_head(decoder *d)
         status = decode_name(&d->fields[F_ORIGIN], d->message.origin);
     }
     if (status == BATON_OK) {
-        status = baton__json_string(&d->fields[F_KEY], &key);
+        status = baton__json_short(&d->fields[F_KEY], key);
     }
     if (status == BATON_OK) {
         status = baton_key_parse(key, &d->message.key);
@@ -177,26 +174,25 @@ static baton_status check_foreign(const decoder *d)
 /* The application's JSON as it stands in the text; *json_out stays NULL where there is none. */
 static baton_status decode_json(const decoder *d, const baton__json_field *field, char **json_out)
 {
-    const char *value;
-    size_t size;
-    if (field->item == NULL) {
+    const baton__json_value *item = field->item;
+    if (item == NULL) {
         return BATON_OK;
     }
-    if (!baton__json_member(d->data, d->size, field->name, &value, &size)) {
+    if (item->name_has_escapes) {
         return baton__json_refuse(field, "is written with escapes");
     }
-    if (size > d->json_max) {
-        return baton__fail(BATON_ERR_TOO_LARGE, "message: \"%s\" has %zu bytes, at most %zu",
-                           field->name, size, d->json_max);
+    if (item->size > d->json_max) {
+        return baton__fail(BATON_ERR_TOO_LARGE, "message: \"%s\" has %u bytes, at most %zu",
+                           field->name, item->size, d->json_max);
     }
-    *json_out = strndup(value, size);
+    *json_out = strndup(item->text, item->size);
     return *json_out == NULL ? baton__fail_memory("JSON of a message") : BATON_OK;
 }
 
 static baton_status decode_acknowledge(decoder *d)
 {
-    const char *text;
-    baton_status status = baton__json_string(&d->fields[F_ACKNOWLEDGE], &text);
+    char text[BATON__JSON_SHORT_SIZE];
+    baton_status status = baton__json_short(&d->fields[F_ACKNOWLEDGE], text);
     if (status != BATON_OK) {
         return status;
     }
@@ -248,8 +244,8 @@ static baton_status decode_reason(const baton__json_field *field, baton_status *
         BATON_STATUS_LIST(STATUS_ENTRY)
 #undef STATUS_ENTRY
     };
-    const char *name;
-    baton_status status = baton__json_string(field, &name);
+    char name[BATON__JSON_SHORT_SIZE];
+    baton_status status = baton__json_short(field, name);
     if (status != BATON_OK) {
         return status;
     }
@@ -267,17 +263,12 @@ static baton_status decode_reason(const baton__json_field *field, baton_status *
 
 static baton_status decode_text(decoder *d)
 {
-    const char *text;
     if (d->fields[F_TEXT].item == NULL) {
         return BATON_OK;
     }
-    baton_status status = baton__json_string(&d->fields[F_TEXT], &text);
-    if (status != BATON_OK) {
-        return status;
-    }
-    d->storage->text = strdup(text);
+    baton_status status = baton__json_string(&d->fields[F_TEXT], &d->storage->text);
     d->message.text = d->storage->text;
-    return d->storage->text == NULL ? baton__fail_memory("text of a message") : BATON_OK;
+    return status;
 }
 
 static baton_status decode_answer(decoder *d)
@@ -297,7 +288,7 @@ static baton_status decode_answer(decoder *d)
     return status;
 }
 
-static baton_status decode_object(decoder *d, const cJSON *object)
+static baton_status decode_object(decoder *d, const baton__json_value *object)
 {
     baton_status status = baton__json_fields(object, d->fields, F_COUNT, false);
     if (status == BATON_OK) {
@@ -331,18 +322,18 @@ baton_status baton__message_decode(const char *data, size_t size, size_t json_ma
         return baton__fail(BATON_ERR_TOO_LARGE, "message: %zu bytes, at most %zu", size,
                            BATON__MESSAGE_MAX);
     }
-    cJSON *object;
-    baton_status status = baton__json_parse(data, size, "message", &object);
+    baton__json_row row;
+    baton_status status = baton__json_parse(data, size, "message", &row);
     if (status != BATON_OK) {
         return status;
     }
-    decoder d = {.data = data, .size = size, .json_max = json_max};
+    decoder d = {.json_max = json_max};
     for (size_t i = 0; i < F_COUNT; i++) {
         d.fields[i].name = field_names[i];
     }
     d.storage = calloc(1, sizeof(*d.storage));
-    status = d.storage == NULL ? baton__fail_memory("message") : decode_object(&d, object);
-    cJSON_Delete(object);
+    status = d.storage == NULL ? baton__fail_memory("message") : decode_object(&d, &row.values[0]);
+    baton__json_row_fini(&row);
     if (status != BATON_OK) {
         baton__message_storage_free(d.storage);
         return status;

@@ -65,23 +65,23 @@ static bool read_end(const char *text, baton__message_end *end_out)
 
 baton_status baton__more_from_value(const baton__json_field *field, baton__message_end **more_out, uint32_t *count_out)
 {
-    if (field->item == NULL) {
+    const baton__json_value *list = field->item;
+    if (list == NULL) {
         return BATON_OK;
     }
-    int size = cJSON_GetArraySize(field->item);
-    if (!cJSON_IsArray(field->item) || size < 1 || (unsigned)size > BATON__MESSAGE_MORE_MAX) {
+    /* All in it are strings, so they are as many as the row has. */
+    if (list->kind != BATON__JSON_ARRAY || list->next - 1 == 0 || list->next - 1 > BATON__MESSAGE_MORE_MAX) {
         return baton__json_refuse(field, "is not an array of as many attempts as may be");
     }
-    baton__message_end *more = calloc((size_t)size, sizeof(more[0]));
+    baton__message_end *more = calloc(list->next - 1, sizeof(more[0]));
     if (more == NULL) {
         return baton__fail_memory("a message");
     }
     uint32_t count = 0;
-    const cJSON *item;
-    cJSON_ArrayForEach(item, field->item)
-    {
-        const char *text = cJSON_GetStringValue(item);
-        if (text == NULL || !read_end(text, &more[count])) {
+    for (const baton__json_value *item = baton__json_first(list); item != NULL; item = baton__json_next(list, item)) {
+        char text[BATON__JSON_SHORT_SIZE]; /* what is longer is cut, and still too long */
+        baton__json_field each = {.name = field->name, .item = item};
+        if (baton__json_short(&each, text) != BATON_OK || !read_end(text, &more[count])) {
             free(more);
             return baton__json_refuse(field, "has what is no \"<id>/<attempt>/<key>\"");
         }

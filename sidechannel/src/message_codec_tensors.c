@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static baton_status decode_shape(const cJSON *list, baton_tensor *tensor)
+static baton_status decode_shape(const baton__json_value *list, baton_tensor *tensor)
 {
-    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > BATON_TENSOR_DIMENSIONS_MAX) {
+    /* All in it are numbers, so they are as many as the row has. */
+    if (list == NULL || list->kind != BATON__JSON_ARRAY ||
+        list->next - 1 > BATON_TENSOR_DIMENSIONS_MAX) {
         return baton__fail(BATON_ERR_MALFORMED, "message: the shape of a tensor is not valid");
     }
-    for (const cJSON *item = list->child; item != NULL; item = item->next) {
+    for (const baton__json_value *item = baton__json_first(list); item != NULL;
+         item = baton__json_next(list, item)) {
         baton__json_field field = {.name = "shape", .item = item};
         uint64_t extent;
         baton_status status = baton__json_uint(&field, INT64_MAX, &extent);
@@ -24,10 +27,10 @@ static baton_status decode_shape(const cJSON *list, baton_tensor *tensor)
 }
 
 /* tensor: zeroed; it stays so where the item says that there is none. */
-static baton_status decode_tensor(const cJSON *item, baton_tensor *tensor, size_t *count_out)
+static baton_status decode_tensor(const baton__json_value *item, baton_tensor *tensor, size_t *count_out)
 {
     baton__json_field fields[] = {{.name = "dtype"}, {.name = "shape"}, {.name = "count"}};
-    const char *type;
+    char type[BATON__JSON_SHORT_SIZE];
     uint64_t count = 1;
     baton_status status = baton__json_fields(item, fields, 3, false);
     if (status == BATON_OK && fields[2].item != NULL) {
@@ -38,7 +41,7 @@ static baton_status decode_tensor(const cJSON *item, baton_tensor *tensor, size_
         return BATON_OK; /* no tensors in a row */
     }
     if (status == BATON_OK) {
-        status = baton__json_string(&fields[0], &type);
+        status = baton__json_short(&fields[0], type);
     }
     if (status == BATON_OK && !baton__tensor_type_parse(type, tensor)) {
         return baton__json_refuse(&fields[0], "is not an element type");
@@ -49,10 +52,12 @@ static baton_status decode_tensor(const cJSON *item, baton_tensor *tensor, size_
 static baton_status decode_list(const baton__json_field *field, baton_tensor *tensors, size_t count, bool *any_out)
 {
     size_t at = 0;
-    for (const cJSON *item = field->item->child; item != NULL; item = item->next) {
+    const baton__json_value *list = field->item;
+    for (const baton__json_value *item = baton__json_first(list); item != NULL;
+         item = baton__json_next(list, item)) {
         baton_tensor tensor = {0};
         size_t alike = 1;
-        baton_status status = cJSON_IsNull(item) ? BATON_OK : decode_tensor(item, &tensor, &alike);
+        baton_status status = item->kind == BATON__JSON_NULL ? BATON_OK : decode_tensor(item, &tensor, &alike);
         if (status != BATON_OK) {
             return status;
         }
@@ -79,7 +84,7 @@ baton_status baton__tensors_from_value(const baton__json_field *field, size_t co
     if (field->item == NULL) {
         return BATON_OK;
     }
-    if (!cJSON_IsArray(field->item)) {
+    if (field->item->kind != BATON__JSON_ARRAY) {
         return baton__json_refuse(field, "is not a list as long as that of the descriptors");
     }
     baton_tensor *tensors = calloc(count, sizeof(*tensors));

@@ -107,15 +107,15 @@ baton_status baton_metadata_to_json(const baton_metadata *metadata, char **text_
     return BATON_OK;
 }
 
-static baton_status parse_descriptor(const cJSON *item, baton_metadata_descriptor *descriptor)
+static baton_status parse_descriptor(const baton__json_value *item, baton_metadata_descriptor *descriptor)
 {
     enum { DEVICE, PTR, SIZE, COUNT };
     baton__json_field fields[COUNT] = {
         [DEVICE] = {.name = "device"}, [PTR] = {.name = "ptr"}, [SIZE] = {.name = "size"}};
-    const char *device;
+    char device[BATON__JSON_SHORT_SIZE];
     baton_status status = baton__json_fields(item, fields, COUNT, true);
     if (status == BATON_OK) {
-        status = baton__json_string(&fields[DEVICE], &device);
+        status = baton__json_short(&fields[DEVICE], device);
     }
     if (status == BATON_OK) {
         status = baton_device_parse(device, &descriptor->device);
@@ -135,19 +135,15 @@ static baton_status parse_descriptor(const cJSON *item, baton_metadata_descripto
     return status;
 }
 
-/* "b64:..." */
-static baton_status parse_base64(const baton__json_field *field, void **bytes_out, size_t *size_out)
+/* What stands behind "b64:" */
+static baton_status parse_base64_text(const baton__json_field *field, const char *text,
+                                      size_t length, void **bytes_out, size_t *size_out)
 {
-    const char *text;
-    baton_status status = baton__json_string(field, &text);
-    if (status != BATON_OK) {
-        return status;
-    }
     size_t mark = strlen(BASE64_MARK);
-    if (strncmp(text, BASE64_MARK, mark) != 0) {
+    if (length < mark || memcmp(text, BASE64_MARK, mark) != 0) {
         return baton__json_refuse(field, "does not begin with b64:");
     }
-    size_t length = strlen(text + mark);
+    length -= mark;
     void *bytes = malloc(length / 4 * 3 + 1);
     if (bytes == NULL) {
         return baton__fail_memory("base64 in a metadata");
@@ -158,6 +154,22 @@ static baton_status parse_base64(const baton__json_field *field, void **bytes_ou
     }
     *bytes_out = bytes;
     return BATON_OK;
+}
+
+/* "b64:..."; from its place in the text, unless somebody wrote it with escapes. */
+static baton_status parse_base64(const baton__json_field *field, void **bytes_out, size_t *size_out)
+{
+    const baton__json_value *item = field->item;
+    if (item != NULL && item->kind == BATON__JSON_STRING && !item->has_escapes) {
+        return parse_base64_text(field, item->text + 1, item->size - 2, bytes_out, size_out);
+    }
+    char *text;
+    baton_status status = baton__json_string(field, &text);
+    if (status == BATON_OK) {
+        status = parse_base64_text(field, text, strlen(text), bytes_out, size_out);
+        free(text);
+    }
+    return status;
 }
 
 static baton_status unfold(const baton__json_field *field, const void *bytes, size_t size,
@@ -194,17 +206,28 @@ static baton_status parse_folded(const baton__json_field *field, baton_metadata_
     return status;
 }
 
+static size_t count_values(const baton__json_value *list)
+{
+    size_t count = 0;
+    for (const baton__json_value *item = baton__json_first(list); item != NULL;
+         item = baton__json_next(list, item)) {
+        count++;
+    }
+    return count;
+}
+
 static baton_status parse_descriptors(const baton__json_field *field,
                                       baton_metadata_descriptor **descriptors_out,
                                       size_t *count_out)
 {
-    if (cJSON_IsString(field->item)) {
+    const baton__json_value *list = field->item;
+    if (list != NULL && list->kind == BATON__JSON_STRING) {
         return parse_folded(field, descriptors_out, count_out);
     }
-    if (!cJSON_IsArray(field->item) || field->item->child == NULL) {
+    if (list == NULL || list->kind != BATON__JSON_ARRAY || baton__json_first(list) == NULL) {
         return baton__json_refuse(field, "is not a list with something in it");
     }
-    size_t count = (size_t)cJSON_GetArraySize(field->item);
+    size_t count = count_values(list);
     if (count > BATON_DESCRIPTORS_MAX) {
         return baton__fail(BATON_ERR_TOO_LARGE, "metadata: %zu descriptors, at most %d", count,
                            BATON_DESCRIPTORS_MAX);
@@ -214,7 +237,8 @@ static baton_status parse_descriptors(const baton__json_field *field,
         return baton__fail_memory("descriptors of a metadata");
     }
     baton_metadata_descriptor *next = descriptors;
-    for (const cJSON *item = field->item->child; item != NULL; item = item->next) {
+    for (const baton__json_value *item = baton__json_first(list); item != NULL;
+         item = baton__json_next(list, item)) {
         baton_status status = parse_descriptor(item, next++);
         if (status != BATON_OK) {
             free(descriptors);
@@ -226,14 +250,20 @@ static baton_status parse_descriptors(const baton__json_field *field,
     return BATON_OK;
 }
 
-static baton_status parse_key(const baton__json_field *field, const char **key_out)
+static baton_status parse_key(const baton__json_field *field, char **key_out)
 {
-    baton_status status = baton__json_string(field, key_out);
-    if (status == BATON_OK && strlen(*key_out) > BATON_NOTIFICATION_KEY_MAX) {
+    char *key;
+    baton_status status = baton__json_string(field, &key);
+    if (status != BATON_OK) {
+        return status;
+    }
+    if (strlen(key) > BATON_NOTIFICATION_KEY_MAX) {
+        free(key);
         return baton__fail(BATON_ERR_TOO_LARGE, "metadata: notification key over %d bytes",
                            BATON_NOTIFICATION_KEY_MAX);
     }
-    return status;
+    *key_out = key;
+    return BATON_OK;
 }
 
 static baton_status parse_kind(const baton__json_field *field, baton_metadata_kind *kind_out)
@@ -250,7 +280,7 @@ static baton_status parse_kind(const baton__json_field *field, baton_metadata_ki
     return BATON_OK;
 }
 
-baton_status baton__metadata_from_value(const cJSON *object, baton_metadata **metadata_out)
+baton_status baton__metadata_from_value(const baton__json_value *object, baton_metadata **metadata_out)
 {
     enum { DESCRIPTORS, KEY, KIND, BLOCK, COUNT };
     baton__json_field fields[COUNT] = {[DESCRIPTORS] = {.name = "descriptors"},
@@ -261,7 +291,7 @@ baton_status baton__metadata_from_value(const cJSON *object, baton_metadata **me
     size_t count = 0;
     void *block = NULL;
     size_t size = 0;
-    const char *key = NULL;
+    char *key = NULL;
     baton_metadata_kind kind = BATON_METADATA_READABLE;
     baton_status status = baton__json_fields(object, fields, COUNT, true);
     if (status == BATON_OK) {
@@ -281,18 +311,19 @@ baton_status baton__metadata_from_value(const cJSON *object, baton_metadata **me
     }
     free(block);
     free(descriptors);
+    free(key);
     /* What create calls an argument is here a part of a text. */
     return status == BATON_ERR_INVALID_ARGUMENT ? BATON_ERR_MALFORMED : status;
 }
 
 baton_status baton_metadata_from_json(const char *text, size_t size, baton_metadata **metadata_out)
 {
-    cJSON *object;
-    baton_status status = baton__json_parse(text, size, "metadata", &object);
+    baton__json_row row;
+    baton_status status = baton__json_parse(text, size, "metadata", &row);
     if (status != BATON_OK) {
         return status;
     }
-    status = baton__metadata_from_value(object, metadata_out);
-    cJSON_Delete(object);
+    status = baton__metadata_from_value(&row.values[0], metadata_out);
+    baton__json_row_fini(&row);
     return status;
 }

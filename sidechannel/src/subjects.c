@@ -2,7 +2,6 @@
 #include "subjects.h"
 
 #include "base/name.h"
-#include <stdio.h>
 #include <string.h>
 
 #define PREFIX_MAX 128
@@ -37,17 +36,33 @@ bool baton__prefix_is_valid(const char *prefix)
     return before != '.';
 }
 
+/* Appends a token and the dot before it; returns the end. */
+static char *append_token(char *end, const char *token)
+{
+    size_t length = strlen(token);
+    *end = '.';
+    memcpy(end + 1, token, length);
+    return end + 1 + length;
+}
+
+static char *append_prefix(char *text, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    memcpy(text, prefix, length);
+    return text + length;
+}
+
+/* It fits: 128 of the prefix, twice 63 of a name, and the rest. */
 void baton__subject_print(char text[BATON__SUBJECT_MAX], const char *prefix,
                           baton__subject_kind kind, const char *target, const char *sender)
 {
-    /* Fits: 128 of the prefix, twice 63 of a name, and the rest. */
-    (void)snprintf(text, BATON__SUBJECT_MAX, "%s.%s.%s.%s", prefix, kind_tokens[kind], target,
-                   sender);
+    char *end = append_token(append_prefix(text, prefix), kind_tokens[kind]);
+    *append_token(append_token(end, target), sender) = '\0';
 }
 
 void baton__subject_event(char text[BATON__SUBJECT_MAX], const char *prefix, const char *worker)
 {
-    (void)snprintf(text, BATON__SUBJECT_MAX, "%s.event.%s", prefix, worker);
+    *append_token(append_token(append_prefix(text, prefix), "event"), worker) = '\0';
 }
 
 /* Copies the token at *text, moves *text behind it and behind its dot. */

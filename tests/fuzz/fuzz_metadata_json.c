@@ -34,8 +34,6 @@ static void try(const char *text, size_t size)
     baton_metadata *metadata = NULL;
     baton_metadata *again = NULL;
     baton_status status = baton_metadata_from_json(text, size, &metadata);
-    /* The scanner must leave nothing for cJSON to stumble over: that would look like a lack of
-     * memory. */
     check(status != BATON_ERR_OUT_OF_MEMORY && status != BATON_ERR_INVALID_ARGUMENT);
     if (status != BATON_OK) {
         check(metadata == NULL);
