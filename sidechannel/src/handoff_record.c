@@ -52,6 +52,13 @@ static void take(baton_handoff *handoff)
     baton__handoff_release(handoff);
 }
 
+void baton__handoff_withdraw_record(baton_handoff *handoff)
+{
+    if (handoff->is_reporting) {
+        take(handoff);
+    }
+}
+
 /* The first, and what goes along. */
 static void send_collected(baton_handoff *first)
 {

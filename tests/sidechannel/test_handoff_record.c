@@ -161,6 +161,39 @@ Test(handoff_record, each_of_a_message_ends_its_attempt)
     end(&self);
 }
 
+/* Its answer was given, and before it left the operation ended otherwise, as with a lease that runs out in the same turn. */
+static void answer_and_fail(void *context)
+{
+    baton_handoff *handoff = context;
+    handoff->given = BATON__ANSWER_ACK;
+    baton__handoff_report(handoff, false);
+    baton__handoff_stop_operation(handoff, BATON_ERR_EXPIRED);
+}
+
+/* What follows on the connection of b shows that nothing came behind the FAIL. */
+Test(handoff_record, what_ends_otherwise_is_not_acknowledged)
+{
+    baton_service *service = NULL;
+    test_raw_message heard;
+    scene self = {0};
+    begin(&self);
+    cr_assert_eq(baton_worker_serve(self.pair.b, "pool", NULL, NULL, NULL, &service), BATON_OK);
+    baton_offer *offer = test_make_offer(self.pair.a, "pool", self.memory, OPTIONS(APPLICATION, .attempts = 1));
+    baton_handoff *handoff = transfer(service);
+    cr_assert_eq(baton__session_call(handoff->session, answer_and_fail, handoff), BATON_OK);
+    cr_assert(test_raw_find(&self.raw, "\"fail\"", 5000, &heard));
+    test_raw_free(&heard);
+    baton_outcome outcome = BATON_OUTCOME_INIT;
+    cr_expect_neq(baton_offer_wait(offer, 5000, &outcome), BATON_OK);
+    cr_expect_eq(outcome.status, BATON_OPERATION_ERRORED);
+    baton_offer_destroy(offer);
+    baton_handoff_destroy(handoff);
+    baton_worker_destroy(self.pair.b);
+    self.pair.b = NULL;
+    cr_expect_not(test_raw_find(&self.raw, "\"done\"", 100, &heard));
+    end(&self);
+}
+
 Test(handoff_record, what_is_forged_in_a_message_is_refused_and_the_rest_is_not_lost)
 {
     scene self = {0};
