@@ -183,6 +183,8 @@ void baton__handoffs_shut_down(baton__session *session, bool force);
 /* handoff_record.c; owner */
 /* The acknowledgement of record: soon, with those of others. */
 void baton__handoff_record(baton_handoff *handoff);
+/* It has ended otherwise: what was collected and not sent would not be true. The caller has a reference of its own. */
+void baton__handoff_withdraw_record(baton_handoff *handoff);
 /* At once, and once more if it was sent before. */
 void baton__handoff_send_record(baton_handoff *handoff);
 /* What was collected. */

@@ -151,6 +151,7 @@ static void tell_origin(baton_handoff *handoff, const baton_operation_report *re
     if (is_confirmed || (handoff->granted && has_answered)) {
         baton__handoff_report(handoff, !is_confirmed);
     } else if (handoff->granted) {
+        baton__handoff_withdraw_record(handoff);
         if (report->reason != BATON_ERR_PEER_CANCELLED) {
             baton__handoff_report_failure(handoff, report->reason);
         }

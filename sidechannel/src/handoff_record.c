@@ -52,14 +52,33 @@ static void take(baton_handoff *handoff)
     baton__handoff_release(handoff);
 }
 
+void baton__handoff_withdraw_record(baton_handoff *handoff)
+{
+    if (handoff->is_reporting) {
+        take(handoff);
+    }
+}
+
+/* As many as one message of the server's holds. */
+static uint32_t most_more(const baton__session *session)
+{
+    enum { OWN_BYTES = 1024, EACH_BYTES = BATON_UUID_TEXT_SIZE + BATON_KEY_TEXT_SIZE + 16 };
+    size_t limit = session->link != NULL ? baton__nats_link_max_payload(session->link) : 0;
+    if (limit == 0 || limit >= OWN_BYTES + COLLECT_MAX * EACH_BYTES) {
+        return COLLECT_MAX;
+    }
+    return limit > OWN_BYTES ? (uint32_t)((limit - OWN_BYTES) / EACH_BYTES) : 0;
+}
+
 /* The first, and what goes along. */
 static void send_collected(baton_handoff *first)
 {
     baton__session *session = first->session;
     baton__message_end more[COLLECT_MAX];
     uint32_t count = 0;
+    uint32_t most = most_more(session);
     baton_handoff *next = is_plain(first) ? first->report_next : NULL;
-    while (next != NULL && count < COLLECT_MAX) {
+    while (next != NULL && count < most) {
         baton_handoff *handoff = next;
         next = handoff->report_next;
         if (is_plain(handoff) && strcmp(handoff->message.origin, first->message.origin) == 0) {

@@ -18,12 +18,17 @@ typedef struct scene {
 
 static unsigned char seed = 9;
 
-static void begin(scene *self)
+static void begin_with(scene *self, const char *config)
 {
-    test_pair_start(&self->pair);
+    test_pair_start_with(&self->pair, config);
     test_raw_connect(&self->raw, test_nats_port(self->pair.server));
     test_raw_subscribe(&self->raw, "baton.v1.done.a.*", NULL);
     self->memory = test_memory(1000, seed);
+}
+
+static void begin(scene *self)
+{
+    begin_with(self, NULL);
 }
 
 static void end(scene *self)
@@ -158,6 +163,77 @@ Test(handoff_record, each_of_a_message_ends_its_attempt)
     }
     cr_assert(test_raw_find(&self.raw, "\"more\"", 5000, &heard));
     test_raw_free(&heard);
+    end(&self);
+}
+
+typedef struct several {
+    baton_handoff *handoffs[MANY];
+    int count;
+} several;
+
+static void acknowledge_all(void *context)
+{
+    several *all = context;
+    for (int i = 0; i < all->count; i++) {
+        acknowledge_by_nats(all->handoffs[i]);
+    }
+}
+
+Test(handoff_record, a_server_of_small_messages_gets_small_messages)
+{
+    enum { COUNT = 60 };
+    static several all = {.count = COUNT};
+    baton_offer *offers[COUNT];
+    baton_service *service = NULL;
+    scene self = {0};
+    begin_with(&self, "max_payload: 4000\n");
+    cr_assert_eq(baton_worker_serve(self.pair.b, "pool", SERVE(.concurrency = COUNT), NULL, NULL, &service), BATON_OK);
+    for (int i = 0; i < COUNT; i++) {
+        offers[i] = test_make_offer(self.pair.a, "pool", self.memory,
+                                    OPTIONS(APPLICATION, .nobody = BATON_ABSENCE_WAIT));
+    }
+    for (int i = 0; i < COUNT; i++) {
+        all.handoffs[i] = transfer(service);
+    }
+    cr_assert_eq(baton__session_call(all.handoffs[0]->session, acknowledge_all, &all), BATON_OK);
+    for (int i = 0; i < COUNT; i++) {
+        test_expect(offers[i], BATON_OK);
+        baton_handoff_destroy(all.handoffs[i]);
+    }
+    end(&self);
+}
+
+/* Its answer was given, and before it left the operation ended otherwise, as with a lease that runs out in the same turn. */
+static void answer_and_fail(void *context)
+{
+    baton_handoff *handoff = context;
+    handoff->given = BATON__ANSWER_ACK;
+    baton__handoff_report(handoff, false);
+    baton__handoff_stop_operation(handoff, BATON_ERR_EXPIRED);
+}
+
+/* What follows on the connection of b shows that nothing came behind the FAIL. */
+Test(handoff_record, what_ends_otherwise_is_not_acknowledged)
+{
+    baton_service *service = NULL;
+    test_raw_message heard;
+    scene self = {0};
+    begin(&self);
+    cr_assert_eq(baton_worker_serve(self.pair.b, "pool", NULL, NULL, NULL, &service), BATON_OK);
+    baton_offer *offer = test_make_offer(self.pair.a, "pool", self.memory,
+                                         OPTIONS(APPLICATION, .attempts = 1, .nobody = BATON_ABSENCE_WAIT));
+    baton_handoff *handoff = transfer(service);
+    cr_assert_eq(baton__session_call(handoff->session, answer_and_fail, handoff), BATON_OK);
+    cr_assert(test_raw_find(&self.raw, "\"fail\"", 5000, &heard));
+    test_raw_free(&heard);
+    baton_outcome outcome = BATON_OUTCOME_INIT;
+    cr_expect_neq(baton_offer_wait(offer, 5000, &outcome), BATON_OK);
+    cr_expect_eq(outcome.status, BATON_OPERATION_ERRORED);
+    baton_offer_destroy(offer);
+    baton_handoff_destroy(handoff);
+    baton_worker_destroy(self.pair.b);
+    self.pair.b = NULL;
+    cr_expect_not(test_raw_find(&self.raw, "\"done\"", 100, &heard));
     end(&self);
 }
 

@@ -36,10 +36,15 @@ baton_worker *test_worker(const char *name, const char *url, const baton_worker_
 
 void test_pair_start(test_pair *pair)
 {
+    test_pair_start_with(pair, NULL);
+}
+
+void test_pair_start_with(test_pair *pair, const char *config)
+{
     if (!test_nats_available()) {
         cr_skip_test("there is no nats-server");
     }
-    pair->server = test_nats_start(NULL);
+    pair->server = test_nats_start(config);
     pair->a = test_worker("a", test_nats_url(pair->server), NULL);
     pair->b = test_worker("b", test_nats_url(pair->server), NULL);
 }

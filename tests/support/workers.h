@@ -35,6 +35,8 @@ typedef struct test_pair {
 
 /* Skips the test where there is no nats-server. Inside the test body only. */
 void test_pair_start(test_pair *pair);
+/* With lines of its own in the configuration of the server. */
+void test_pair_start_with(test_pair *pair, const char *config);
 void test_pair_stop(test_pair *pair);
 
 /* A worker of that name; the rest as in options, or the defaults for NULL. */

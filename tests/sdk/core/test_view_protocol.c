@@ -238,6 +238,27 @@ Test(view_protocol, a_reader_that_gives_up_before_the_grant_leaves_no_quarantine
     }
 }
 
+/* Session, grant and last word are lost: the hold of an OPEN ends as that of a MAP does, by the question of the origin. */
+Test(view_protocol, a_reader_that_gives_up_without_a_session_answers_the_question)
+{
+    view_begin(1, 1, SIZE, BATON_COMPLETION_COMMIT, 1000);
+    fake_plan(BATON__FRAME_GRANT, FAKE_DROP, 1);
+    fake_plan(BATON__FRAME_KEYS, FAKE_DROP, 1);
+    pair_pump();
+    cr_assert_not_null(h.passive->p.grants->hold);
+    fake_break();
+    cr_assert_eq(baton_operation_cancel(h.active), BATON_OK);
+    pair_pump();
+    for (int i = 0; i < 100 && !baton_operation_is_over(h.passive); i++) {
+        pair_advance_ms(100);
+    }
+    pair_expect(&h, BATON_ERR_QUARANTINED, BATON_ERR_CANCELLED);
+    for (int i = 0; i < 20 && pair_stats(ORIGIN).quarantined != 0; i++) {
+        pair_advance_ms(100);
+    }
+    view_end(BATON_ERR_QUARANTINED, BATON_ERR_CANCELLED);
+}
+
 Test(view_protocol, it_survives_the_loss_of_a_session)
 {
     view_take(SIZE, BATON_COMPLETION_COMMIT, 1000);
