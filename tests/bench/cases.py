@@ -128,7 +128,7 @@ class Plan:
                              "--size", 4 * KIB, "--count", count, "--warmup", 100])
 
     def fairness(self):
-        size, count = (512 * MIB, 300) if self.quick else (2048 * MIB, 2000)
+        size, count = (512 * MIB, 2000) if self.quick else (2048 * MIB, 8000)
         return program_case("fairness", [self.bin / "bench_fairness", "--nats", self.nats_url, "--size", size, "--count", count,
                                          "--warmup", 100])
 

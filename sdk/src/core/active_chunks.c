@@ -2,15 +2,31 @@
 /* The active side: which chunk is asked for, or sent, next. */
 #include "core/engine.h"
 
+/*
+ * A large operation gives way to others with the same peer: what is in flight of it is what they wait for, since messages to
+ * one process arrive in order. While others begin it has one chunk in flight, which costs it the overlap of two.
+ */
+enum { LARGE_CHUNKS = 8 };
+#define GIVE_WAY_NS (10 * BATON__NS_PER_MS) /* since the last one began: it may not be the last */
+
+static uint32_t depth_of(const baton_operation *op)
+{
+    uint64_t newest_ns = op->peer->opened_ns;
+    bool alone = op->plan.chunks <= LARGE_CHUNKS || newest_ns == op->a.opened_ns ||
+                 baton__now(op->connector) - newest_ns >= GIVE_WAY_NS;
+    return alone ? BATON__DEPTH : 1;
+}
+
 void baton__active_ask(baton_operation *op)
 {
-    while (op->a.asked < BATON__DEPTH) {
+    uint32_t depth = depth_of(op);
+    while (op->a.asked < depth) {
         uint32_t first = baton__bits_next_clear(&op->a.claimed, op->a.cursor);
         if (first >= op->plan.chunks) {
             return;
         }
         uint32_t run = 1;
-        while (op->a.asked + run < BATON__DEPTH && first + run < op->plan.chunks &&
+        while (op->a.asked + run < depth && first + run < op->plan.chunks &&
                !baton__bits_get(&op->a.claimed, first + run)) {
             run++;
         }
@@ -25,7 +41,8 @@ void baton__active_ask(baton_operation *op)
 
 void baton__active_write_chunks(baton_operation *op)
 {
-    while (op->a.asked < BATON__DEPTH) {
+    uint32_t depth = depth_of(op);
+    while (op->a.asked < depth) {
         uint32_t index = baton__bits_next_clear(&op->a.claimed, op->a.cursor);
         if (index >= op->plan.chunks) {
             return;

@@ -77,6 +77,7 @@ void baton__active_open(baton_operation *op)
     };
     op->a.opened = true;
     op->a.opened_ns = baton__now(op->connector);
+    op->peer->opened_ns = op->a.opened_ns;
     op->a.cursor = window;
     op->a.asked = bytes ? 1 : window;
     if (baton__send_control_with(op->peer, &frame, identity->block, identity->size, more.slice) == BATON_OK && bytes) {

@@ -287,6 +287,7 @@ struct baton__peer {
     uint32_t old_next;
     uint32_t transfers;  /* everything of this peer's that UCX has not called back */
     uint64_t used_ns;    /* for eviction */
+    uint64_t opened_ns;  /* when an operation of ours with it began last */
     char transport[32];
     baton_timer resume_timer;
     baton_timer stuck_timer; /* UCX has not called everything back */

@@ -23,9 +23,10 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-/* A look at the sources is a system call: every 16 turns with work, in every turn without where a source is waited
- * for, every 256 turns where none is; and after a sleep. */
+/* A look at the sources is a system call: every 16 turns with work, or after 50 us of it, since a turn that copies is long; in
+ * every turn without where a source is waited for, every 256 turns where none is; and after a sleep. */
 enum { LOOK_EVERY = 16, LOOK_SELDOM = 256, YIELD_EVERY = 256 };
+#define LOOK_AFTER_NS (50 * BATON__NS_PER_US)
 
 /* Wake-ups of UCX's shared memory go through an abstract socket, which containers with a network of
  * their own do not share: then they are lost, and this is the longest that a message waits. */
@@ -204,6 +205,13 @@ static int run_timers(baton_loop *loop)
     return done;
 }
 
+static bool is_time_to_look(baton_loop *loop, int done)
+{
+    bool eager = loop->urgent != 0;
+    return (eager && (done == 0 || loop->worked_ns - loop->looked_ns >= LOOK_AFTER_NS)) ||
+           ++loop->turns % (eager ? LOOK_EVERY : LOOK_SELDOM) == 0;
+}
+
 int baton__loop_turn(baton_loop *loop)
 {
     bool woken = loop->armed;
@@ -216,23 +224,25 @@ int baton__loop_turn(baton_loop *loop)
     if (loop->has_driver) {
         done += loop->driver.progress(loop->driver.context);
     }
-    bool eager = loop->urgent != 0;
-    if (woken || (eager && done == 0) || ++loop->turns % (eager ? LOOK_EVERY : LOOK_SELDOM) == 0) {
+    if (done != 0) {
+        baton_loop_expect(loop);
+    }
+    if (woken || is_time_to_look(loop, done)) {
+        loop->looked_ns = loop->worked_ns;
         int events = baton__loop_run_sources(loop);
         if (events != 0) {
             done += events + run_tasks(loop); /* what a message has begun, at once */
+            baton_loop_expect(loop);
         }
-    }
-    if (done != 0) {
-        baton_loop_expect(loop);
     }
     return done;
 }
 
 void baton_loop_expect(baton_loop *loop)
 {
+    loop->worked_ns = baton_loop_now_ns(loop);
     if (loop->spin_ns != 0 && loop->spin_ns != UINT64_MAX) {
-        loop->spin_until_ns = baton_loop_now_ns(loop) + loop->spin_ns;
+        loop->spin_until_ns = loop->worked_ns + loop->spin_ns;
     }
 }
 

@@ -12,6 +12,8 @@ struct baton_loop {
     baton__clock clock;
     uint64_t spin_ns; /* UINT64_MAX: never sleeps */
     uint64_t spin_until_ns;
+    uint64_t worked_ns; /* when something was done last */
+    uint64_t looked_ns; /* worked_ns at the last look at the sources */
     baton_task *posted; /* stack, newest first */
     bool armed; /* `asleep` was set, and no turn has followed */
     uint32_t asleep;

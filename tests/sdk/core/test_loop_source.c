@@ -340,6 +340,44 @@ Test(loop_driver, can_be_put_in_the_place_of_another)
     cr_assert_eq(close(second.fd), 0);
 }
 
+static uint64_t turned_ns;
+
+static uint64_t read_turned(void *context)
+{
+    (void)context;
+    return turned_ns;
+}
+
+/* 60 us of copying. */
+static int copy_for_long(void *context)
+{
+    (void)context;
+    turned_ns += 60 * BATON__NS_PER_US;
+    return 1;
+}
+
+Test(loop_driver, whose_turns_are_long_does_not_keep_sources_waiting)
+{
+    baton__clock clock = {.now_ns = read_turned};
+    baton__loop_driver driver = {
+        .progress = copy_for_long, .arm = arm, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    baton_loop *before = loop;
+    watched it;
+    cr_assert_eq(baton__loop_create(&clock, 0, &loop), BATON_OK);
+    cr_assert(baton__loop_enter(loop));
+    cr_assert_eq(baton__loop_set_driver(loop, &driver), BATON_OK);
+    make(&it, EPOLLIN, note_ready);
+    give(&it);
+    for (int turn = 1; turn <= 4; turn++) {
+        cr_assert_eq(baton__loop_turn(loop), 2);
+        cr_assert_eq(it.calls, turn, "every turn has a look");
+    }
+    end(&it);
+    baton__loop_destroy(loop);
+    cr_assert_eq(close(driver.fd), 0);
+    loop = before;
+}
+
 /* Leaves this process no descriptor to open. */
 Test(loop_source, without_descriptors_no_loop_is_made)
 {
