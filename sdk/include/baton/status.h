@@ -42,6 +42,7 @@ extern "C" {
     X(ERR_TAKEN, -45, "another consumer has taken it")                                             \
     X(ERR_BUSY, -46, "the peer is busy")                                                           \
     X(ERR_FORBIDDEN, -47, "a token or key is wrong")                                               \
+    X(ERR_DEVICE, -48, "the CUDA runtime reported an error")                                       \
     X(ERR_DEADLINE, -60, "the deadline of the operation passed")                                   \
     X(ERR_EXPIRED, -61, "the lease or the offer expired")                                          \
     X(ERR_CANCELLED, -62, "cancelled on this side")                                                \

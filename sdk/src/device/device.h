@@ -2,6 +2,7 @@
 #ifndef BATON_DEVICE_DEVICE_H
 #define BATON_DEVICE_DEVICE_H
 
+#include "device/lane.h"
 #include <baton/device.h>
 
 /*
@@ -21,6 +22,8 @@ typedef struct baton__device_table {
     baton_status (*allocate)(uint32_t id, size_t size_bytes, void **pointer_out);
     /* What allocate gave, with the size that it was given. */
     void (*deallocate)(uint32_t id, void *pointer, size_t size_bytes);
+    /* How its bytes reach the CPU. NULL: the CPU, and UCX, read and write them where they lie. */
+    const baton__lane_table *lanes;
 } baton__device_table;
 
 extern const baton__device_table baton__device_host;
