@@ -22,12 +22,16 @@ static void deliver(baton__transport *transport, message *m)
     if (hook != NULL) {
         hook();
     }
+    bool keep = false;
     baton__payload payload = {
         .data = m->announced ? (void *)m : m->data, .size = m->size, .announced = m->announced,
-        .late = m->to_index == transport->old_index};
+        .late = m->to_index == transport->old_index, .keep = &keep};
     transport->callbacks.message(transport->context, m->header, m->header_size, &payload);
     if (m->receiving != NULL) {
         DL_APPEND(transport->inbox, m);
+    } else if (keep) {
+        m->kept = true;
+        DL_APPEND(transport->kept, m);
     } else {
         fake_end_message(m, BATON_OK, 0); /* dropped by the receiver: the sender sees success */
     }

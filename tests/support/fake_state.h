@@ -25,6 +25,7 @@ struct message {
     baton__slice to_slice; /* of receiving */
     baton__slice from_slice; /* of sending */
     bool announced;
+    bool kept;              /* by the receiver, for later */
     bool last;
     uint8_t *data; /* a copy; where it is announced, what was injected, or NULL: from_slice */
     size_t size;
@@ -51,6 +52,7 @@ struct baton__transport {
     baton__transport_callbacks callbacks;
     void *context;
     message *inbox;
+    message *kept;
     completion *completions;
     baton__endpoint *endpoints;
 };

@@ -273,11 +273,29 @@ static baton_status receive(baton__endpoint *endpoint, const baton__payload *pay
 {
     (void)endpoint;
     message *m = payload->data;
-    m->receiving = transfer;
-    m->to_slice = *slice;
     *pending_out = true;
     *native_out = 0;
+    if (m->kept) {
+        DL_DELETE(m->to->kept, m);
+        if (m->from == NULL && m->data == NULL) { /* its sender is gone */
+            fake_complete(m->to, transfer, BATON_ERR_PEER_LOST, FAKE_RESET);
+            fake_end_message(m, BATON_ERR_PEER_LOST, FAKE_RESET);
+            return BATON_OK;
+        }
+        m->kept = false;
+        DL_APPEND(m->to->inbox, m);
+    }
+    m->receiving = transfer;
+    m->to_slice = *slice;
     return BATON_OK;
+}
+
+static void payload_release(baton__endpoint *endpoint, void *data)
+{
+    (void)endpoint;
+    message *m = data;
+    DL_DELETE(m->to->kept, m);
+    fake_end_message(m, BATON_OK, 0);
 }
 
 static bool revoke_transfer(baton__transfer *transfer)
@@ -333,6 +351,7 @@ const baton__transport_table fake_transport_table = {
     .send = send_message,
     .send_chunk = send_chunk,
     .receive = receive,
+    .payload_release = payload_release,
     .revoke = revoke_transfer,
     .memory_register = memory_register,
     .memory_deregister = memory_deregister,

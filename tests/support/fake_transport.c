@@ -140,12 +140,28 @@ static void cut_messages(message **list, const baton__endpoint *endpoint)
     }
 }
 
+/* Those stay with their receiver, but their sender has done with them. */
+static void cut_kept(message *list, const baton__endpoint *endpoint)
+{
+    message *m;
+    DL_FOREACH(list, m)
+    {
+        if (m->endpoint == endpoint && m->from != NULL) {
+            fake_complete(m->from, m->sending, BATON_ERR_CANCELLED, FAKE_CANCELLED);
+            m->from = NULL;
+            m->sending = NULL;
+            m->endpoint = NULL;
+        }
+    }
+}
+
 /* What the endpoint sends, and what it fetches, ends with an error. */
 void fake_cut_endpoint(const baton__endpoint *endpoint)
 {
     for (unsigned i = 0; i < fake.workers_count; i++) {
         if (fake.workers[i] != NULL) {
             cut_messages(&fake.workers[i]->inbox, endpoint);
+            cut_kept(fake.workers[i]->kept, endpoint);
         }
     }
     cut_messages(&fake.held, endpoint);

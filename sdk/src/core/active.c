@@ -196,6 +196,7 @@ void baton__active_stop(baton_operation *op, baton_status reason, int native)
         }
         reason = BATON_ERR_UNCONFIRMED;
     }
+    baton__stage_drop(op, NULL);
     op->ending = true;
     op->end_reason = reason;
     op->end_native = native;

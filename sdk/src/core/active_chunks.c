@@ -4,7 +4,7 @@
 
 /*
  * A large operation gives way to others with the same peer: what is in flight of it is what they wait for, since messages to
- * one process arrive in order. While others begin it has one chunk in flight, which costs it the overlap of two.
+ * one process arrive in order. While others begin it has half as many chunks in flight, one as a rule, which costs it the overlap of two.
  */
 enum { LARGE_CHUNKS = 8 };
 #define GIVE_WAY_NS (10 * BATON__NS_PER_MS) /* since the last one began: it may not be the last */
@@ -14,7 +14,7 @@ static uint32_t depth_of(const baton_operation *op)
     uint64_t newest_ns = op->peer->opened_ns;
     bool alone = op->plan.chunks <= LARGE_CHUNKS || newest_ns == op->a.opened_ns ||
                  baton__now(op->connector) - newest_ns >= GIVE_WAY_NS;
-    return alone ? BATON__DEPTH : 1;
+    return alone ? op->a.depth : op->a.depth / 2;
 }
 
 void baton__active_ask(baton_operation *op)

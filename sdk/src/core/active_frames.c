@@ -46,6 +46,16 @@ void baton__active_chunk_over(baton_operation *op, const baton__chunk *chunk, ba
 {
     if (status != BATON_OK) {
         baton__bits_clear(&op->a.claimed, chunk->index);
+    }
+    if (status == BATON_ERR_CANCELLED) { /* dropped, since it ends */
+        if (op->ending) {
+            baton__active_quiet(op);
+        }
+        return;
+    }
+    if (baton__is_local(status)) {
+        baton__active_stop(op, status, native);
+    } else if (status != BATON_OK) {
         baton__peer_failed(chunk->peer, native); /* whatever it was: a new session asks again */
     } else if (chunk->incoming) {
         chunk_done(op, chunk->index, chunk->size);

@@ -34,7 +34,7 @@ static void add_proof(baton_operation *op, bool first, extra *it)
  * (transport/ucx_wire.c) and wait in UCX until it is connected; and not behind others that wait, lest the copies pile up. */
 static bool may_bring_bytes(const baton_operation *op)
 {
-    return op->kind == BATON_OPERATION_WRITE && op->bytes_total <= BATON__INLINE_MAX && op->peer->heard &&
+    return op->kind == BATON_OPERATION_WRITE && op->staged == 0 && op->bytes_total <= BATON__INLINE_MAX && op->peer->heard &&
            op->peer->controls == NULL;
 }
 
@@ -44,7 +44,7 @@ static uint32_t window_of(const baton_operation *op)
     if (op->kind != BATON_OPERATION_READ || baton__map_is_on(op) || baton__reach_is_on(op)) {
         return 0; /* the chunks come another way */
     }
-    return op->plan.chunks < BATON__DEPTH ? op->plan.chunks : BATON__DEPTH;
+    return op->plan.chunks < op->a.depth ? op->plan.chunks : op->a.depth;
 }
 
 void baton__active_open(baton_operation *op)

@@ -4,6 +4,7 @@
 #include "core/metadata_memory.h"
 
 #include "base/error.h"
+#include "device/device.h"
 #include "memory/descriptor.h"
 #include "memory/pool.h"
 #include "base/options.h"
@@ -56,6 +57,16 @@ static baton_status check_descriptors(baton_descriptor *const *descriptors, size
     return BATON_OK;
 }
 
+/* The first device decides whose lanes the operation takes: a copy may reach another one's memory. */
+static void note_device(baton_operation *op, const baton_descriptor *descriptor)
+{
+    baton_device device = baton_descriptor_device(descriptor);
+    if ((op->staged & BATON__STAGED_BY_COPY) == 0 && baton__device_find(device.kind)->lanes != NULL) {
+        op->staged |= BATON__STAGED_BY_COPY;
+        op->device = device;
+    }
+}
+
 /* False: no memory. */
 static bool take_descriptors(baton_operation *op, baton_descriptor *const *descriptors, size_t count)
 {
@@ -71,6 +82,7 @@ static bool take_descriptors(baton_operation *op, baton_descriptor *const *descr
     op->layout.runs = runs;
     for (size_t i = 0; i < count; i++) {
         op->descriptors[i] = baton_descriptor_acquire(descriptors[i]);
+        note_device(op, descriptors[i]);
         baton__layout_add(runs, &op->layout.count, &op->layout.total, baton__descriptor_run(descriptors[i]));
     }
     return true;
@@ -111,6 +123,13 @@ static baton_status new_operation(baton_connector *connector, baton_operation_ki
     op->on_event = options.on_event;
     op->context = options.context;
     op->task.run = baton__operation_requested;
+    status = baton__gates_take(op);
+    if (status != BATON_OK) {
+        op->references = 1;
+        baton__operation_unref(op);
+        return status;
+    }
+    op->staged |= op->gates != NULL ? BATON__STAGED_BY_GATE : 0;
     *op_out = op;
     return BATON_OK;
 }
@@ -213,6 +232,16 @@ static baton_status match(const baton_metadata *metadata, baton_operation_kind k
     return BATON_OK;
 }
 
+/* Where memory of a device is staged, on either side, there are more steps to overlap. */
+static uint32_t depth_of(const baton_operation *op, const baton_metadata *metadata)
+{
+    bool staged = (op->staged & BATON__STAGED_BY_COPY) != 0;
+    for (uint32_t i = 0; !staged && i < op->count; i++) {
+        staged = baton_metadata_descriptor_at(metadata, i)->device.kind != BATON_DEVICE_KIND_HOST;
+    }
+    return staged ? BATON__STAGED_DEPTH : BATON__DEPTH;
+}
+
 static baton_status fill_active(baton_operation *op, const baton_metadata *metadata)
 {
     baton_status status = baton_metadata_copy(metadata, &op->a.metadata);
@@ -224,6 +253,7 @@ static baton_status fill_active(baton_operation *op, const baton_metadata *metad
     }
     op->id = baton_metadata_operation_id(metadata);
     op->attempt = baton__metadata_block(metadata)->attempt;
+    op->a.depth = depth_of(op, metadata);
     op->a.nonce = baton_key_random();
     op->a.cancel_key = baton_key_random();
     return BATON_OK;
@@ -311,7 +341,7 @@ static bool is_mappable(const baton_operation *op)
             return false;
         }
     }
-    return op->kind == BATON_OPERATION_READABLE;
+    return op->kind == BATON_OPERATION_READABLE && op->staged == 0;
 }
 
 static void list_descriptors(const baton_operation *op, baton_metadata_descriptor *list)
@@ -333,7 +363,7 @@ static baton_status build_metadata(const baton_operation *op, baton_metadata **m
     block.operation_id = op->id;
     block.claim_token = baton__claim_token(connector, &op->id, op->attempt);
     block.attempt = op->attempt;
-    block.flags = (is_mappable(op) ? BATON__BLOCK_MAPPABLE : 0) | (connector->rma != NULL ? BATON__BLOCK_REACHABLE : 0);
+    block.flags = (is_mappable(op) ? BATON__BLOCK_MAPPABLE : 0) | (connector->rma != NULL && op->staged == 0 ? BATON__BLOCK_REACHABLE : 0);
     size_t size = baton__block_size(&block);
     size_t list_size = op->count * sizeof(baton_metadata_descriptor);
     uint8_t *encoded = baton__metadata_memory_take(size);

@@ -54,6 +54,9 @@ typedef struct baton__reach baton__reach;
 typedef struct baton__exposure baton__exposure;
 typedef struct baton__rma_out baton__rma_out;
 typedef struct baton__rma_side baton__rma_side;
+typedef struct baton__stage baton__stage;
+typedef struct baton__detour baton__detour;
+typedef struct baton__gates baton__gates;
 
 enum {
     BATON__CHUNK_BYTES = 512 * 1024, /* see sdk/README.md, "Chunks" */
@@ -128,6 +131,7 @@ typedef struct baton__active {
     bool answered;       /* the application acknowledged */
     bool nack;
     uint32_t resets;
+    uint32_t depth;      /* chunks in flight at most */
 } baton__active;
 
 /* The passive half. */
@@ -181,6 +185,9 @@ struct baton_operation {
     int end_native;
     baton_status end_reason;
     uint32_t inflight;
+    uint8_t staged;        /* bits; stage.h. Constant from creation on */
+    baton_device device;   /* staged by copy: whose lanes it takes */
+    baton__gates *gates;   /* NULL: none */
     uint64_t bytes_total;
     uint64_t bytes_moved;  /* atomic */
     uint64_t chunks_repeated;
@@ -336,6 +343,7 @@ struct baton_connector {
     uint32_t holds_wait_ms;
     baton__rma_side *rma;    /* its verbs device; NULL: none */
     const char *why_no_rma;  /* constant from creation on */
+    baton__stage *stage;     /* NULL: not needed so far */
     baton__inbox inbox;
     baton__renewal renewal;
     baton__registrations *registrations;
@@ -380,6 +388,7 @@ static inline uint64_t baton__after_ms(const baton_connector *connector, uint32_
 /* The parts of core, each with its header. */
 #include "core/active.h"
 #include "core/claim.h"
+#include "core/gates.h"
 #include "core/identity.h"
 #include "core/liveness.h"
 #include "core/map.h"
@@ -389,6 +398,7 @@ static inline uint64_t baton__after_ms(const baton_connector *connector, uint32_
 #include "core/peer.h"
 #include "core/progress.h"
 #include "core/rma.h"
+#include "core/stage.h"
 #include "core/tombstone.h"
 
 #endif

@@ -23,6 +23,9 @@ baton_status baton__grant_create(baton_operation *op, baton__peer *peer, const b
         return BATON_ERR_OUT_OF_MEMORY;
     }
     baton_status status = baton__plan_init(&grant->plan, op->bytes_total, frame->b);
+    if (status == BATON_OK && (op->staged & BATON__STAGED_BY_COPY) != 0 && frame->b > BATON__CHUNK_BYTES) {
+        status = BATON_ERR_NOT_SUPPORTED; /* no buffer is that large */
+    }
     if (status == BATON_OK && op->kind == BATON_OPERATION_WRITABLE) {
         status = baton__bits_init(&grant->claimed, grant->plan.chunks);
     }
@@ -133,6 +136,7 @@ void baton__grant_close(baton__grant *grant, baton_status reason, int native)
     if (grant->peer != NULL && grant->peer->dead) {
         baton__hold_end(grant);
     }
+    baton__stage_drop(grant->operation, grant);
     grant->state = BATON__GRANT_CLOSING;
     grant->reason = reason;
     grant->native = native;

@@ -55,6 +55,9 @@ static const char *objection(const baton_operation *op)
         return "only reads map";
     }
     const char *why = baton__map_objection(op->connector, op->a.metadata);
+    if (why == NULL && op->staged != 0) {
+        why = baton__why_staged(op);
+    }
     if (why == NULL && op->bytes_total < BATON__MAP_MIN) {
         why = "less than 64 KiB, which a message brings sooner";
     }

@@ -128,7 +128,7 @@ void baton__hold_ask(baton__grant *grant, const baton_key *proof, bool view)
 {
     baton_operation *op = grant->operation;
     pools found = {.count = 0};
-    baton_status status = check(op, &grant->nonce, proof, &found);
+    baton_status status = op->staged != 0 ? BATON_ERR_NOT_SUPPORTED : check(op, &grant->nonce, proof, &found);
     if (status == BATON_OK && grant->hold == NULL) {
         grant->hold = calloc(1, sizeof(*grant->hold));
         status = grant->hold != NULL ? BATON_OK : BATON_ERR_OUT_OF_MEMORY;

@@ -158,6 +158,7 @@ void baton__operation_end(baton_operation *op, baton_status reason, int native)
     op->reason = reason;
     op->native = native;
     leave_tables(op);
+    baton__gates_leave(op);
     baton_operation_status status = baton__status_for(reason);
     count_end(op->connector, status);
     BATON__UNCOUNT(op->connector, operations_live);
@@ -255,7 +256,7 @@ static void on_deadline(baton_timer *timer)
 static baton_status register_memory(baton_operation *op)
 {
     baton_status status = BATON_OK;
-    for (uint32_t i = 0; status == BATON_OK && op->descriptors != NULL && i < op->count; i++) {
+    for (uint32_t i = 0; status == BATON_OK && op->descriptors != NULL && op->staged == 0 && i < op->count; i++) {
         status = baton__registration_need(op->connector->registrations, op->descriptors[i]);
     }
     publish_registrations(op->connector);
@@ -286,6 +287,7 @@ void baton__operation_begin(baton_operation *op)
     } else {
         baton__passive_begin(op);
     }
+    baton__gates_begin(op);
 }
 
 void baton__operation_requested(baton_task *task)

@@ -67,6 +67,7 @@ void baton__operation_unref(baton_operation *op)
     if (op->layout.runs != op->one_run) {
         free((baton__run *)op->layout.runs);
     }
+    baton__gates_fini(op);
     free(op->result);
     baton_connector *connector = op->connector;
     baton__recycler_give(&connector->operations, op);
@@ -98,7 +99,10 @@ static const char *path_of(const baton_operation *op)
     if (__atomic_load_n(&op->reached, __ATOMIC_RELAXED)) {
         return "rma";
     }
-    return __atomic_load_n(&op->mapped, __ATOMIC_RELAXED) ? "map" : "am";
+    if (__atomic_load_n(&op->mapped, __ATOMIC_RELAXED)) {
+        return "map";
+    }
+    return (op->staged & BATON__STAGED_BY_COPY) != 0 ? "staged" : "am";
 }
 
 baton_status baton_operation_get_report(const baton_operation *op, baton_operation_report *report_out)
@@ -132,7 +136,7 @@ baton_status baton_operation_get_report(const baton_operation *op, baton_operati
         bool cut = baton__is_active(op) && !viewed;
         report.copies = viewed ? 0 : baton__copies(report.path, report.transport);
         report.chunk_bytes = cut ? op->plan.chunk_size : 0;
-        report.chunk_depth = !cut ? 0 : op->mapped ? 1 : BATON__DEPTH;
+        report.chunk_depth = !cut ? 0 : op->mapped ? 1 : op->a.depth;
     }
     baton__output_copy(report_out, &report, sizeof(report));
     return BATON_OK;

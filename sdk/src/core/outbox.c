@@ -15,15 +15,20 @@ static void forget(baton__chunk *chunk)
         baton_descriptor_release(chunk->held[i]);
     }
     free(chunk->held);
+    if (chunk->detour != NULL) {
+        baton__stage_end(chunk);
+    }
     free(chunk);
 }
 
-static void chunk_done(baton__transfer *transfer, baton_status status, int native)
+void baton__chunk_over(baton__chunk *chunk, baton_status status, int native)
 {
-    baton__chunk *chunk = (baton__chunk *)transfer;
     if (chunk->peer == NULL) {
         forget(chunk);
         return;
+    }
+    if (chunk->detour != NULL) {
+        baton__stage_end(chunk);
     }
     baton__chunk copy = *chunk;
     baton_connector *connector = copy.operation->connector;
@@ -47,6 +52,11 @@ static void chunk_done(baton__transfer *transfer, baton_status status, int nativ
     baton__peer_transfer_done(copy.peer);
 }
 
+static void chunk_done(baton__transfer *transfer, baton_status status, int native)
+{
+    baton__chunk_over((baton__chunk *)transfer, status, native);
+}
+
 static baton__chunk *new_chunk(baton__peer *peer, baton_operation *operation, baton__grant *grant,
                                uint32_t index, size_t size, bool incoming)
 {
@@ -68,6 +78,7 @@ static baton__chunk *new_chunk(baton__peer *peer, baton_operation *operation, ba
     chunk->index = index;
     chunk->size = size;
     chunk->incoming = incoming;
+    chunk->detour = NULL;
     chunk->held = NULL;
     chunk->held_count = 0;
     peer->transfers++;
@@ -91,6 +102,14 @@ static void drop_chunk(baton__chunk *chunk)
     LL_PREPEND(connector->free_chunks, chunk);
 }
 
+static baton_status staged_or_dropped(baton__chunk *chunk, baton_status status)
+{
+    if (status != BATON_OK) {
+        drop_chunk(chunk);
+    }
+    return status;
+}
+
 baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, baton__grant *grant,
                                uint32_t index, baton__frame *frame, baton__slice slice, int *native_out)
 {
@@ -103,6 +122,9 @@ baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, ba
     }
     baton__frame_address(peer, frame);
     baton__frame_encode(frame, chunk->header);
+    if (operation->staged != 0) {
+        return staged_or_dropped(chunk, baton__stage_send(chunk, &slice));
+    }
     bool pending = false;
     baton_status status = operation->connector->table->send_chunk(
         peer->endpoint, chunk->header, BATON__FRAME_SIZE, &slice, &chunk->transfer, &pending, native_out);
@@ -124,6 +146,9 @@ baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation,
     baton__chunk *chunk = new_chunk(peer, operation, grant, index, slice.size, true);
     if (chunk == NULL) {
         return BATON_ERR_OUT_OF_MEMORY;
+    }
+    if (operation->staged != 0) {
+        return staged_or_dropped(chunk, baton__stage_receive(chunk, payload, &slice));
     }
     bool pending = false;
     baton_status status = BATON_OK;
@@ -175,8 +200,21 @@ static void hold_memory(baton__chunk *chunk, const baton_operation *op, const ba
     }
 }
 
-static void abandon_chunk(baton__chunk *chunk, bool hold)
+/* A buffer that the transport may still reach stays with the chunk: nobody else needs it. */
+static void leave_buffer(baton__chunk *chunk, bool revoked)
 {
+    if (revoked) {
+        baton__stage_end(chunk);
+        chunk->transfer.done = chunk_done;
+    }
+}
+
+static void abandon_chunk(baton__chunk *chunk, bool hold, bool revoked)
+{
+    if (baton__stage_shields(chunk)) {
+        leave_buffer(chunk, revoked);
+        hold = false;
+    }
     baton__chunk copy = *chunk;
     baton_operation *op = copy.operation;
     baton_connector *connector = op->connector;
@@ -228,8 +266,8 @@ void baton__outbox_revoke(baton__peer *peer)
     baton__chunk *next;
     DL_FOREACH_SAFE(peer->chunks, chunk, next)
     {
-        if (peer->connector->table->revoke(&chunk->transfer)) {
-            abandon_chunk(chunk, false);
+        if (!baton__stage_is_copying(chunk) && peer->connector->table->revoke(&chunk->transfer)) {
+            abandon_chunk(chunk, false, true);
         }
     }
     abandon_controls(peer);
@@ -242,7 +280,7 @@ void baton__outbox_abandon(baton__peer *peer, bool lost)
     DL_FOREACH_SAFE(peer->chunks, chunk, next)
     {
         if (lost || is_ending(chunk)) {
-            abandon_chunk(chunk, !lost);
+            abandon_chunk(chunk, !lost || baton__stage_is_copying(chunk), false);
         }
     }
     abandon_controls(peer);

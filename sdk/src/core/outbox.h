@@ -30,6 +30,7 @@ struct baton__chunk {
     baton__orphans *orphans; /* abandoned: where it is listed */
     baton_descriptor **held; /* abandoned, and the peer may still reach them: kept as long */
     uint32_t held_count;
+    baton__detour *detour;   /* stage.h; NULL: it goes straight */
     baton__chunk *prev;
     baton__chunk *next;
     uint8_t header[BATON__FRAME_SIZE];
@@ -51,7 +52,16 @@ void baton__frame_address(const baton__peer *peer, baton__frame *frame);
 /* Waits for what was sent before, as a transfer of the peer's. */
 void baton__flush(baton__peer *peer);
 
-/* Sends or receives a chunk; baton__chunk_over is called once, maybe before this returns. On failure it is not called.
+/* What happens to a chunk here, on its way to or from a device; no new session makes it good. */
+static inline bool baton__is_local(baton_status status)
+{
+    return status == BATON_ERR_DEVICE || status == BATON_ERR_OUT_OF_MEMORY;
+}
+
+/* The end of a chunk that has left or come, or was dropped: its operation and its peer learn it, unless it was abandoned before. */
+void baton__chunk_over(baton__chunk *chunk, baton_status status, int native);
+
+/* Sends or receives a chunk; baton__active_chunk_over or baton__passive_chunk_over is called once, maybe before this returns. On failure it is not called.
  * frame: of a send; payload: of a receive. */
 baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, baton__grant *grant,
                                uint32_t index, baton__frame *frame, baton__slice slice, int *native_out);

@@ -98,7 +98,15 @@ void baton__passive_chunk_over(baton__grant *grant, const baton__chunk *chunk, b
         if (chunk->incoming) {
             baton__bits_clear(&grant->claimed, chunk->index);
         }
-        baton__peer_failed(chunk->peer, native);
+        if (status == BATON_ERR_CANCELLED) { /* dropped, since it ends */
+            baton__grant_quiet(grant);
+            return;
+        }
+        if (baton__is_local(status)) {
+            baton__grant_close(grant, status, native);
+        } else {
+            baton__peer_failed(chunk->peer, native);
+        }
     } else {
         grant->bytes += chunk->size;
         __atomic_add_fetch(&op->bytes_moved, chunk->size, __ATOMIC_RELAXED);

@@ -57,7 +57,7 @@ static void send_grant(baton__grant *grant, uint32_t window)
         .c = (uint32_t)op->completion,
     };
     int native = 0;
-    if (window == 1 && op->bytes_total <= BATON__INLINE_MAX) {
+    if (window == 1 && op->staged == 0 && op->bytes_total <= BATON__INLINE_MAX) {
         (void)baton__chunk_send(grant->peer, op, grant, 0, &frame,
                                 baton__plan_slice(&grant->plan, &op->layout, 0), &native);
         return;

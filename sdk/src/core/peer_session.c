@@ -52,15 +52,16 @@ static void begin_close(baton__peer *peer)
 {
     /* Its time to come back begins when this session is drained, whatever an earlier one has left of its own. */
     baton_loop_timer_stop(peer->connector->loop, &peer->resume_timer);
-    peer->reset_wanted = false;
-    peer->closing = true;
-    peer->endpoint_gone = peer->endpoint == NULL;
     for (baton_operation *op = peer->actives; op != NULL; op = op->peer_next) {
         op->a.attached = false;
     }
     for (baton__grant *grant = peer->grants; grant != NULL; grant = grant->peer_next) {
         grant->attached = false;
     }
+    baton__stage_leave(peer);
+    peer->reset_wanted = false;
+    peer->closing = true;
+    peer->endpoint_gone = peer->endpoint == NULL;
     baton__endpoint *endpoint = peer->endpoint;
     peer->endpoint = NULL;
     if (endpoint != NULL) {

@@ -11,6 +11,9 @@ int baton__engine_progress(void *context)
     if (connector->troubled != NULL) {
         done += baton__peers_work(connector);
     }
+    if (connector->stage != NULL) {
+        done += baton__stage_work(connector);
+    }
     if (connector->copying != NULL) {
         done += baton__map_work(connector);
     }
@@ -36,7 +39,8 @@ void baton__engine_hear(baton_connector *connector)
 bool baton__engine_arm(void *context)
 {
     baton_connector *connector = context;
-    if (connector->troubled != NULL || connector->ready_head != NULL || connector->copying != NULL) {
+    if (connector->troubled != NULL || connector->ready_head != NULL || connector->copying != NULL ||
+        baton__stage_is_busy(connector)) {
         return false;
     }
     if (connector->rma != NULL && !baton__rma_arm(connector)) {

@@ -17,6 +17,9 @@ static const char *objection(const baton_operation *op)
     if ((block->flags & BATON__BLOCK_REACHABLE) == 0) {
         return "the peer has rma switched off, or no verbs device";
     }
+    if (op->staged != 0) {
+        return baton__why_staged(op);
+    }
     if (baton__map_is_on(op)) {
         return "map is tried first, which needs no device";
     }

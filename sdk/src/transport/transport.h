@@ -34,6 +34,7 @@ typedef struct baton__payload {
     size_t size;
     bool announced;  /* rendezvous: the bytes are still at the sender */
     bool late;       /* it came to the worker that was left for a new one (renew) */
+    bool *keep;      /* announced: set to true, it stays valid after the callback, until it is received or payload_release ends it */
 } baton__payload;
 
 typedef struct baton__transport_callbacks {
@@ -101,6 +102,9 @@ typedef struct baton__transport_table {
     /* An announced payload to where it belongs: slice->size is payload->size. endpoint: ours to the worker that announced it. */
     baton_status (*receive)(baton__endpoint *endpoint, const baton__payload *payload, const baton__slice *slice,
                             baton__transfer *transfer, bool *pending_out, int *native_out);
+    /* What was kept (baton__payload) and is not wanted: its sender learns that it was taken, as of one that was dropped in the callback.
+     * endpoint: ours to the worker that announced it, not closed yet. */
+    void (*payload_release)(baton__endpoint *endpoint, void *data);
     /* A chunk that is pending, its endpoint closed: from here on nothing reads or writes its memory. done comes once the transport
      * has finished with the object, which may be as late as in close. False: the link cannot promise it; wait for done. */
     bool (*revoke)(baton__transfer *transfer);

@@ -95,6 +95,7 @@ baton_status baton__ucx_send_chunk(baton__endpoint *endpoint, const void *header
 baton_status baton__ucx_receive(baton__endpoint *endpoint, const baton__payload *payload,
                                 const baton__slice *slice, baton__transfer *transfer,
                                 bool *pending_out, int *native_out);
+void baton__ucx_payload_release(baton__endpoint *endpoint, void *data);
 /* ucx_revocable.c: memory that UCX reaches through our own functions alone. */
 ucs_status_t baton__ucx_revocable_init(baton__transport *transport);
 /* After the worker is gone. */

@@ -6,14 +6,16 @@ static ucs_status_t on_message(void *argument, const void *header, size_t header
                                size_t length, const ucp_am_recv_param_t *param)
 {
     baton__transport *transport = argument;
+    bool keep = false;
     baton__payload payload = {
         .data = data,
         .size = length,
         .announced = (param->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0,
         .late = transport->hears_old,
+        .keep = &keep,
     };
     transport->callbacks.message(transport->callback_context, header, header_length, &payload);
-    return UCS_OK; /* what was announced and not received inside is dropped by UCX */
+    return keep ? UCS_INPROGRESS : UCS_OK; /* what was announced, and not received inside nor kept, is dropped by UCX */
 }
 
 static ucs_status_t on_foreign(void *argument, const void *header, size_t header_length, void *data,
@@ -215,4 +217,9 @@ baton_status baton__ucx_receive(baton__endpoint *endpoint, const baton__payload 
     return baton__ucx_started(
         ucp_am_recv_data_nbx(endpoint->worker, payload->data, buffer, count, &params), pending_out,
         native_out);
+}
+
+void baton__ucx_payload_release(baton__endpoint *endpoint, void *data)
+{
+    ucp_am_data_release(endpoint->worker, data);
 }

@@ -275,6 +275,7 @@ const baton__transport_table baton__transport_ucx = {
     .send = baton__ucx_send,
     .send_chunk = baton__ucx_send_chunk,
     .receive = baton__ucx_receive,
+    .payload_release = baton__ucx_payload_release,
     .revoke = baton__ucx_revoke,
     .memory_register = memory_register,
     .memory_deregister = memory_deregister,
