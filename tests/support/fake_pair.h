@@ -108,12 +108,11 @@ static inline void pair_allocate(handed *h)
     }
 }
 
-/* read: the consumer reads from the origin; else it writes to it. Nothing has moved at return. */
-static inline void pair_begin(handed *h, bool read, size_t count, size_t size,
-                              baton_completion completion, uint32_t lease_ms)
+/* Of the memory that h has. Nothing has moved at return. */
+static inline void pair_offer(handed *h, baton_completion completion, uint32_t lease_ms)
 {
-    *h = (handed){.count = count, .size = size, .read = read};
-    pair_allocate(h);
+    bool read = h->read;
+    size_t count = h->count;
     baton_operation_options options = pair_options(h, completion, lease_ms);
     baton_descriptor **ours = read ? h->source : h->target;
     baton_descriptor **theirs = read ? h->target : h->source;
@@ -132,6 +131,15 @@ static inline void pair_begin(handed *h, bool read, size_t count, size_t size,
                                                 &options, &h->active);
     cr_assert_eq(status, BATON_OK);
     baton_metadata_destroy(metadata);
+}
+
+/* read: the consumer reads from the origin; else it writes to it. Nothing has moved at return. */
+static inline void pair_begin(handed *h, bool read, size_t count, size_t size,
+                              baton_completion completion, uint32_t lease_ms)
+{
+    *h = (handed){.count = count, .size = size, .read = read};
+    pair_allocate(h);
+    pair_offer(h, completion, lease_ms);
 }
 
 static inline bool pair_is_right(const handed *h)

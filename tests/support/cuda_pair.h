@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hand-offs between two connectors over the fake transport, with memory of CUDA devices on either side; the runtime is the stand-in. */
+#ifndef BATON_TEST_CUDA_PAIR_H
+#define BATON_TEST_CUDA_PAIR_H
+
+#include "fake_cuda/fake_cuda.h"
+#include "support/fake_pair.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum { CUDA_PAIR_PATIENCE_MS = 20000 };
+
+/* Which sides are of a device (bits). */
+enum { ON_HOST = 0, SOURCE_ON_DEVICE = 1, TARGET_ON_DEVICE = 2 };
+
+static inline void cuda_pair_open(void)
+{
+    fake_cuda_set_forbid_sync(true);
+    pair_open();
+}
+
+static inline void cuda_pair_close(void)
+{
+    fake_cuda_counts counts;
+    pair_close();
+    cr_expect_eq(fake_cuda_leaks(&counts), 0, "%zu on devices, %zu pinned, %zu streams, %zu events are left", counts.device_allocations,
+                 counts.pinned_allocations, counts.streams, counts.events);
+}
+
+static inline baton_descriptor *cuda_pair_memory(size_t size, bool on_device)
+{
+    baton_descriptor *made = NULL;
+    baton_device device = on_device ? (baton_device){BATON_DEVICE_KIND_CUDA, 0} : BATON_DEVICE_HOST;
+    cr_assert_eq(baton_descriptor_allocate(size, device, &made), BATON_OK, "%s", baton_error_text());
+    return made;
+}
+
+static inline void cuda_pair_fill(const baton_descriptor *memory, uint64_t seed)
+{
+    size_t size = baton_descriptor_size(memory);
+    if (baton_descriptor_device(memory).kind == BATON_DEVICE_KIND_HOST) {
+        pattern_fill(baton_descriptor_pointer(memory), size, seed);
+        return;
+    }
+    uint8_t *bytes = malloc(size);
+    cr_assert_not_null(bytes);
+    pattern_fill(bytes, size, seed);
+    cr_assert_eq(fake_cuda_poke(baton_descriptor_pointer(memory), bytes, size), 0);
+    free(bytes);
+}
+
+/* A copy of its bytes; the caller frees it. */
+static inline uint8_t *cuda_pair_bytes(const baton_descriptor *memory)
+{
+    size_t size = baton_descriptor_size(memory);
+    uint8_t *bytes = malloc(size);
+    cr_assert_not_null(bytes);
+    if (baton_descriptor_device(memory).kind == BATON_DEVICE_KIND_HOST) {
+        memcpy(bytes, baton_descriptor_pointer(memory), size);
+    } else {
+        cr_assert_eq(fake_cuda_peek(baton_descriptor_pointer(memory), bytes, size), 0);
+    }
+    return bytes;
+}
+
+static inline bool cuda_pair_is_right(const handed *h)
+{
+    bool right = true;
+    for (size_t i = 0; i < h->count && right; i++) {
+        uint8_t *bytes = cuda_pair_bytes(h->target[i]);
+        right = pattern_is(bytes, h->size, i);
+        free(bytes);
+    }
+    return right;
+}
+
+/* As pair_begin, over memory where `on` says. */
+static inline void cuda_pair_begin(handed *h, bool read, size_t count, size_t size, baton_completion completion, uint32_t lease_ms, int on)
+{
+    *h = (handed){.count = count, .size = size, .read = read};
+    for (size_t i = 0; i < count; i++) {
+        h->source[i] = cuda_pair_memory(size, (on & SOURCE_ON_DEVICE) != 0);
+        h->target[i] = cuda_pair_memory(size, (on & TARGET_ON_DEVICE) != 0);
+        cuda_pair_fill(h->source[i], i);
+    }
+    pair_offer(h, completion, lease_ms);
+}
+
+static inline uint64_t cuda_pair_now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static inline void cuda_pair_turn(void)
+{
+    (void)baton_connector_progress(connectors[ORIGIN]);
+    (void)baton_connector_progress(connectors[CONSUMER]);
+}
+
+/* Turns until the condition holds: copies take their own time, whatever the test's clock says. */
+#define CUDA_PAIR_UNTIL(condition)                                                                                   \
+    do {                                                                                                             \
+        uint64_t end_ = cuda_pair_now_ms() + CUDA_PAIR_PATIENCE_MS;                                                  \
+        while (!(condition)) {                                                                                       \
+            cr_assert_lt(cuda_pair_now_ms(), end_, "not within 20 s: %s", #condition);                               \
+            cuda_pair_turn();                                                                                        \
+        }                                                                                                            \
+    } while (0)
+
+static inline bool cuda_pair_is_over(const handed *h)
+{
+    return baton_operation_is_over(h->active) && baton_operation_is_over(h->passive);
+}
+
+#endif
