@@ -42,7 +42,7 @@ void baton__active_ask(baton_operation *op)
 void baton__active_write_chunks(baton_operation *op)
 {
     uint32_t depth = depth_of(op);
-    while (op->a.asked < depth) {
+    while (op->a.asked < depth && !op->ending) { /* a copy from the device may fail at once */
         uint32_t index = baton__bits_next_clear(&op->a.claimed, op->a.cursor);
         if (index >= op->plan.chunks) {
             return;

@@ -20,6 +20,9 @@ void baton__passive_refuse(baton__peer *peer, const baton__frame *open, baton_st
 static void serve(baton__grant *grant, uint32_t index)
 {
     baton_operation *op = grant->operation;
+    if (grant->state != BATON__GRANT_ACTIVE) {
+        return; /* a copy from the device failed at once, of the chunk before */
+    }
     if (index >= grant->plan.chunks) {
         BATON__COUNT(op->connector, refused_bounds);
         return;

@@ -98,7 +98,7 @@ static void cancel_at(bool read, int on, unsigned turns)
         cuda_pair_turn();
     }
     baton_operation *whose = turns % 2 == 0 ? h.active : h.passive;
-    baton_operation_cancel(whose);
+    cr_assert_eq(baton_operation_cancel(whose), BATON_OK);
     CUDA_PAIR_UNTIL(cuda_pair_is_over(&h));
     cr_assert_eq(h.active->inflight, 0);
     cr_assert_eq(h.passive->inflight, 0);
