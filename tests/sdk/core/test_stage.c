@@ -141,6 +141,7 @@ static void fail_a_copy(bool read, int on, const char *rules)
     cuda_pair_begin(&h, read, 1, 8 * CHUNK, BATON_COMPLETION_COMMIT, 0, on);
     CUDA_PAIR_UNTIL(cuda_pair_is_over(&h));
     cr_assert(fake_cuda_set_fail(NULL));
+    cr_log_info("read %d, on %d, %s", read, on, rules);
     bool source_is_active = !read;
     bool active_failed = (on == SOURCE_ON_DEVICE) == source_is_active;
     pair_expect(&h, active_failed ? BATON_ERR_PEER_FAILED : BATON_ERR_DEVICE, active_failed ? BATON_ERR_DEVICE : BATON_ERR_PEER_FAILED);
