@@ -66,6 +66,15 @@ void baton__stage_give(baton__stage *stage, uint8_t *buffer)
     stage->free[stage->free_count++] = buffer;
 }
 
+/* The next copy tries a new one. */
+static void close_if_unused(const baton__stage_side *side, baton__stage_lane *lane)
+{
+    if (lane->copying == NULL && lane->lane != NULL) {
+        side->table->close(lane->lane);
+        lane->lane = NULL;
+    }
+}
+
 baton_status baton__stage_copy(baton__stage *stage, baton__stage_side *side, baton__detour *detour, int *native_out)
 {
     bool in = detour->chunk->incoming;
@@ -80,6 +89,7 @@ baton_status baton__stage_copy(baton__stage *stage, baton__stage_side *side, bat
                     : side->table->copy_out(lane->lane, &detour->slice, detour->buffer, native_out);
     }
     if (status != BATON_OK) {
+        close_if_unused(side, lane); /* else with the last of its copies */
         return status;
     }
     detour->phase = BATON__STAGE_COPYING;
@@ -103,9 +113,8 @@ static baton__detour *take_copied(baton__stage *stage, const baton__stage_side *
     }
     DL_DELETE(lane->copying, oldest);
     stage->copying--;
-    if (*status_out != BATON_OK && lane->copying == NULL && lane->lane != NULL) {
-        side->table->close(lane->lane); /* the next copy tries a new one */
-        lane->lane = NULL;
+    if (*status_out != BATON_OK) {
+        close_if_unused(side, lane);
     }
     return oldest;
 }
