@@ -48,4 +48,5 @@ target_link_libraries(baton_dependencies INTERFACE
   ${baton_ucx_target}
   $<TARGET_NAME_IF_EXISTS:ucx::uct> # of UCX's CMake package; its pkg-config module brings uct along
   ${baton_nats_target}
-  Threads::Threads)
+  Threads::Threads
+  ${CMAKE_DL_LIBS}) # dlopen of the CUDA runtime

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "core/metadata.h"
-#include "support/pattern.h"
+#include "support/any_memory.h"
 #include "support/peer_process.h"
 
 #include <baton/sdk.h>
@@ -87,9 +87,9 @@ static inline uint8_t *own_memory(const own *o)
 static inline own own_new(size_t size, unsigned seed, bool fill)
 {
     own o = {.seed = seed};
-    cr_assert_eq(baton_descriptor_allocate(size, BATON_DEVICE_HOST, &o.descriptor), BATON_OK);
+    cr_assert_eq(baton_descriptor_allocate(size, any_device("here"), &o.descriptor), BATON_OK);
     if (fill) {
-        pattern_fill(own_memory(&o), size, seed);
+        any_fill(o.descriptor, seed);
     }
     return o;
 }
@@ -131,7 +131,7 @@ static inline own own_take(const baton_metadata *metadata, unsigned seed, uint32
 
 static inline bool own_is_right(const own *o)
 {
-    return pattern_is(own_memory(o), baton_descriptor_size(o->descriptor), o->seed);
+    return any_is_right(o->descriptor, o->seed);
 }
 
 static inline baton_status own_wait(const own *o, uint32_t timeout_ms)
@@ -179,13 +179,12 @@ static inline void own_await_bytes(const own *o, uint64_t bytes)
 /* For as long, nothing writes to the memory. */
 static inline void own_stays_quiet(const own *o, int ms)
 {
-    size_t size = baton_descriptor_size(o->descriptor);
-    uint8_t *copy = malloc(size);
-    cr_assert_not_null(copy);
-    memcpy(copy, own_memory(o), size);
+    uint8_t *before = any_look(o->descriptor);
     (void)poll(NULL, 0, ms);
-    cr_assert_eq(memcmp(copy, own_memory(o), size), 0, "the memory changed after the end");
-    free(copy);
+    uint8_t *after = any_look(o->descriptor);
+    cr_assert_eq(memcmp(before, after, baton_descriptor_size(o->descriptor)), 0, "the memory changed after the end");
+    any_done(before);
+    any_done(after);
 }
 
 #endif

@@ -20,13 +20,13 @@
  *   remake                                      -> remade (another connector in the same process)
  *   quit
  *
- * With BATON_TEST_RMA its connector has rma switched on. With BATON_TEST_GROUP its connector has that map_group, and what it offers as readable lies in a pool of that group.
+ * With BATON_TEST_DEVICE its memory is of a device (any_memory.h). With BATON_TEST_RMA its connector has rma switched on. With BATON_TEST_GROUP its connector has that map_group, and what it offers as readable lies in a pool of that group.
  *
  * and when operation N is over, unasked: "end N STATUS REASON right|wrong|view".
  */
 #include "support/hex.h"
 #include "support/page_trap.h"
-#include "support/pattern.h"
+#include "support/any_memory.h"
 #include "support/shape.h"
 
 #include <baton/sdk.h>
@@ -85,7 +85,7 @@ static void on_complete(baton_operation *operation, void *context)
     if (entry->shape.count != 0) {
         verdict = shape_is_right(&entry->shape, entry->seed) ? "right" : "wrong";
     } else if (entry->descriptor != NULL) {
-        verdict = judge(baton_descriptor_pointer(entry->descriptor), baton_descriptor_size(entry->descriptor), entry->seed);
+        verdict = any_is_right(entry->descriptor, entry->seed) ? "right" : "wrong";
     }
     (void)printf("end %d %s %s %s\n", (int)(entry - entries),
                  baton_operation_status_name(report.status), baton_status_name(report.reason),
@@ -116,11 +116,11 @@ static struct entry *new_entry(size_t size, uint64_t seed, bool fill)
     }
     struct entry *entry = &entries[count];
     must(fill && pool != NULL ? baton_pool_allocate(pool, size, &entry->descriptor)
-                              : baton_descriptor_allocate(size, BATON_DEVICE_HOST, &entry->descriptor),
+                              : baton_descriptor_allocate(size, any_device("there"), &entry->descriptor),
          "memory");
     entry->seed = seed;
     if (fill) {
-        pattern_fill(baton_descriptor_pointer(entry->descriptor), size, seed);
+        any_fill(entry->descriptor, seed);
     }
     return entry;
 }

@@ -16,7 +16,11 @@ typedef struct device_row {
 
 static const device_row rows[] = {
     [BATON_DEVICE_KIND_HOST] = {"cpu", "host", false, &baton__device_host},
+#ifdef BATON_WITH_CUDA
+    [BATON_DEVICE_KIND_CUDA] = {"cuda", "gpu", true, &baton__device_cuda},
+#else
     [BATON_DEVICE_KIND_CUDA] = {"cuda", "gpu", true, &baton__device_none},
+#endif
 };
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
 

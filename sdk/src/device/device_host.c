@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "device/cuda_device.h"
 #include "device/device.h"
 
 #include "base/error.h"
@@ -21,9 +22,9 @@ static baton_status host_check(uint32_t id)
 
 static baton_status host_check_memory(uint32_t id, const void *pointer, size_t size_bytes)
 {
-    (void)pointer;
     (void)size_bytes;
-    return host_check(id);
+    baton_status status = host_check(id);
+    return status == BATON_OK ? baton__cuda_check_host_memory(pointer) : status;
 }
 
 /* Large: straight from the kernel, page-aligned, costs nothing until used. Small: from the heap, at the start of a cache line. */

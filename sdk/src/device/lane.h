@@ -10,7 +10,7 @@
 /*
  * Copies between memory that the CPU cannot reach and pinned memory of the host, without waiting for them. A lane is a row:
  * its copies run and end in the order in which they were begun, so that a count tells which ones are over. One thread at a time;
- * no function blocks or waits for the device, and none leaves the calling thread with another current device than it had.
+ * no function blocks or waits for the device, and none leaves a thread of the application with another current device than it had.
  *
  * What an application has queued on streams of its own never stands before them.
  */
@@ -25,7 +25,8 @@ typedef struct baton__lane_table {
     /* Its copies are over, or the lane is broken: the device touches nothing for it any more. */
     void (*close)(baton__lane *lane);
     /* from, to: segments as they lie, a range of which goes to or comes from one piece of pinned memory; valid until the copy is over.
-     * After an error nothing of it runs any more, though parts may have; the lane is broken.
+     * After an error nothing of the lane runs any more, though parts may have; the lane is broken. (That takes a look at the device until
+     * it is so, the only wait here, and a short one: nothing else is on the lane's stream.)
      * Errors: ERR_BUSY, ERR_DEVICE. native: the CUDA runtime's code. */
     baton_status (*copy_out)(baton__lane *lane, const baton__slice *from, void *to, int *native_out);
     baton_status (*copy_in)(baton__lane *lane, const void *from, const baton__slice *to, int *native_out);
@@ -37,5 +38,7 @@ typedef struct baton__lane_table {
     /* May wait for the device: not while something is under way. */
     void (*unpin)(void *pointer, size_t size_bytes);
 } baton__lane_table;
+
+extern const baton__lane_table baton__cuda_lanes; /* in a build with CUDA */
 
 #endif

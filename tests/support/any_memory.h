@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory of the host or of a device, for programs that are run with either: where BATON_TEST_DEVICE says so, `here` in the test, `there` in the
+ * process beside it, or `both`. The bytes of a device are reached by the stand-in's own way, found in the library that BATON_CUDART
+ * names.
+ */
+#ifndef BATON_TEST_ANY_MEMORY_H
+#define BATON_TEST_ANY_MEMORY_H
+
+#include "support/pattern.h"
+
+#include <baton/descriptor.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static inline baton_device any_device(const char *side)
+{
+    const char *where = getenv("BATON_TEST_DEVICE");
+    bool on_device = where != NULL && (strcmp(where, side) == 0 || strcmp(where, "both") == 0);
+    return on_device ? (baton_device){BATON_DEVICE_KIND_CUDA, 0} : BATON_DEVICE_HOST;
+}
+
+static inline void *any_function(const char *name)
+{
+    static void *library;
+    const char *path = getenv("BATON_CUDART");
+    if (library == NULL && path != NULL) {
+        library = dlopen(path, RTLD_NOW);
+    }
+    void *found = library == NULL ? NULL : dlsym(library, name);
+    if (found == NULL) {
+        (void)fprintf(stderr, "no %s in %s\n", name, path == NULL ? "nothing" : path);
+        abort();
+    }
+    return found;
+}
+
+static inline bool any_is_host(const baton_descriptor *memory)
+{
+    return baton_descriptor_device(memory).kind == BATON_DEVICE_KIND_HOST;
+}
+
+/* The bytes as they are now; any_done gives them back. */
+static inline uint8_t *any_look(const baton_descriptor *memory)
+{
+    int (*peek)(const void *, void *, size_t);
+    size_t size = baton_descriptor_size(memory);
+    uint8_t *bytes = malloc(size);
+    if (bytes == NULL) {
+        abort();
+    }
+    if (any_is_host(memory)) {
+        memcpy(bytes, baton_descriptor_pointer(memory), size);
+        return bytes;
+    }
+    *(void **)&peek = any_function("fake_cuda_peek");
+    if (peek(baton_descriptor_pointer(memory), bytes, size) != 0) {
+        abort();
+    }
+    return bytes;
+}
+
+static inline void any_done(uint8_t *bytes)
+{
+    free(bytes);
+}
+
+static inline void any_fill(const baton_descriptor *memory, uint64_t seed)
+{
+    int (*poke)(void *, const void *, size_t);
+    size_t size = baton_descriptor_size(memory);
+    if (any_is_host(memory)) {
+        pattern_fill(baton_descriptor_pointer(memory), size, seed);
+        return;
+    }
+    uint8_t *bytes = malloc(size);
+    *(void **)&poke = any_function("fake_cuda_poke");
+    if (bytes == NULL) {
+        abort();
+    }
+    pattern_fill(bytes, size, seed);
+    if (poke(baton_descriptor_pointer(memory), bytes, size) != 0) {
+        abort();
+    }
+    free(bytes);
+}
+
+static inline bool any_is_right(const baton_descriptor *memory, uint64_t seed)
+{
+    size_t size = baton_descriptor_size(memory);
+    if (any_is_host(memory)) {
+        return pattern_is(baton_descriptor_pointer(memory), size, seed);
+    }
+    uint8_t *bytes = any_look(memory);
+    bool right = pattern_is(bytes, size, seed);
+    any_done(bytes);
+    return right;
+}
+
+#endif
