@@ -46,6 +46,4 @@ baton_status baton__descriptor_make(const baton__run *run, baton_device device, 
                                     baton_release_fn release, void *context,
                                     baton_descriptor **descriptor_out);
 
-struct baton__gate *baton__descriptor_gate(const baton_descriptor *descriptor);
-
 #endif
