@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a build without CUDA has in its place, beside the table in device_none.c. */
 #include "device/cuda_device.h"
+#include "device/describe.h"
+#include "device/device.h"
 #include "device/gate.h"
 
 #include "base/error.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 baton_status baton__cuda_check_host_memory(const void *pointer)
 {
     (void)pointer;
     return BATON_OK;
+}
+
+void baton__cuda_describe(baton_cuda_info *info)
+{
+    info->status = baton__device_none.check(0);
+    (void)snprintf(info->reason, sizeof(info->reason), "%s", baton_error_text());
 }
 
 static baton_status refuse(void)

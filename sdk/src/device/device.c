@@ -2,6 +2,8 @@
 #include "device/device.h"
 
 #include "base/error.h"
+#include "base/options.h"
+#include "device/describe.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -120,4 +122,15 @@ baton_status baton_device_check(baton_device device)
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "%d is no kind of device", (int)device.kind);
     }
     return table->check(device.id);
+}
+
+baton_status baton_cuda_describe(baton_cuda_info *info_out)
+{
+    if (info_out == NULL || !baton__output_is_sized(info_out)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "baton_cuda_describe: NULL, or struct_size is not set");
+    }
+    baton_cuda_info info = {.struct_size = sizeof(info)};
+    baton__cuda_describe(&info);
+    baton__output_copy(info_out, &info, sizeof(info));
+    return BATON_OK;
 }

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "device/device.h"
+#include "device/gate.h"
 #include "memory/registration.h"
 
 #include <assert.h>
@@ -240,6 +241,7 @@ void baton_descriptor_release(baton_descriptor *descriptor)
         return;
     }
     baton__registration_drop(descriptor);
+    baton__gate_release(descriptor->gate);
     if (descriptor->release != NULL) {
         descriptor->release(descriptor->pointer, baton__descriptor_extent(descriptor), descriptor->context);
     }

@@ -5,7 +5,7 @@
 #include "base/layout.h"
 #include <baton/descriptor.h>
 
-/* Immutable but for the count. */
+/* Immutable but for the count, and for the gate, which changes while no operation is made over it. */
 struct baton_descriptor {
     uint32_t references; /* __atomic */
     baton_device device;
@@ -17,6 +17,7 @@ struct baton_descriptor {
     baton_release_fn release; /* NULL: the owner does not learn when the memory is quiet */
     void *context;
     struct baton__registration_link *links; /* __atomic; registration.h */
+    struct baton__gate *gate; /* NULL: the memory can be touched at any time */
     const struct baton_pool *pool; /* NULL: not a piece of one */
     const baton_tensor *tensor;    /* NULL or tensor_storage */
     baton_tensor tensor_storage[]; /* one or none */
@@ -39,6 +40,9 @@ static inline baton__run baton__descriptor_run(const baton_descriptor *descripto
                         .stride = descriptor->stride,
                         .count = descriptor->segments};
 }
+
+/* What an operation that is made now has to wait for; NULL: nothing. Borrowed: the operation acquires its own (descriptor_gate.c). */
+struct baton__gate *baton__descriptor_gate(const baton_descriptor *descriptor);
 
 /* Segments at a constant stride, with a tensor (NULL: none) of as many bytes. Errors: as baton_descriptor_create_strided, and
  * ERR_INVALID_ARGUMENT and ERR_SIZE_MISMATCH as baton_descriptor_from_tensor. */

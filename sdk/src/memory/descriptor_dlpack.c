@@ -19,6 +19,7 @@ static baton_status device_of(DLDevice device, baton_device *device_out)
         *device_out = BATON_DEVICE_HOST;
         return BATON_OK;
     case kDLCUDA:
+    case kDLCUDAManaged: /* every device reaches it; it is copied on this one */
         if (device.device_id < 0) {
             return baton__fail(BATON_ERR_INVALID_ARGUMENT, "the tensor's device id is negative");
         }
