@@ -39,7 +39,7 @@ static baton__recycler_place *claim(baton__recycler *recycler, uint32_t *counter
     }
 }
 
-static void *pop(baton__recycler *recycler)
+void *baton__recycler_try_take(baton__recycler *recycler)
 {
     uint32_t number;
     baton__recycler_place *place = claim(recycler, &recycler->take_at, 1, &number);
@@ -53,7 +53,7 @@ static void *pop(baton__recycler *recycler)
 
 void *baton__recycler_take_raw(baton__recycler *recycler)
 {
-    void *memory = pop(recycler);
+    void *memory = baton__recycler_try_take(recycler);
     return memory == NULL ? malloc(recycler->size) : memory;
 }
 
@@ -61,6 +61,18 @@ void *baton__recycler_take(baton__recycler *recycler)
 {
     void *memory = baton__recycler_take_raw(recycler);
     return memory == NULL ? NULL : memset(memory, 0, recycler->size);
+}
+
+bool baton__recycler_try_give(baton__recycler *recycler, void *memory)
+{
+    uint32_t number;
+    baton__recycler_place *place = claim(recycler, &recycler->give_at, 0, &number);
+    if (place == NULL) {
+        return false;
+    }
+    place->memory = memory;
+    __atomic_store_n(&place->turn, number + 1, __ATOMIC_RELEASE);
+    return true;
 }
 
 #ifdef BATON__HAS_POISON
@@ -72,21 +84,15 @@ void baton__recycler_give(baton__recycler *recycler, void *memory)
 #else
 void baton__recycler_give(baton__recycler *recycler, void *memory)
 {
-    uint32_t number;
-    baton__recycler_place *place =
-        memory == NULL ? NULL : claim(recycler, &recycler->give_at, 0, &number);
-    if (place == NULL) {
+    if (memory != NULL && !baton__recycler_try_give(recycler, memory)) {
         free(memory);
-        return;
     }
-    place->memory = memory;
-    __atomic_store_n(&place->turn, number + 1, __ATOMIC_RELEASE);
 }
 #endif
 
 void baton__recycler_fini(baton__recycler *recycler)
 {
-    for (void *memory; (memory = pop(recycler)) != NULL;) {
+    for (void *memory; (memory = baton__recycler_try_take(recycler)) != NULL;) {
         free(memory);
     }
 }

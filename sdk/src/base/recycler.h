@@ -32,5 +32,8 @@ void baton__recycler_fini(baton__recycler *recycler);
 void *baton__recycler_take(baton__recycler *recycler);
 void *baton__recycler_take_raw(baton__recycler *recycler);
 void baton__recycler_give(baton__recycler *recycler, void *memory);
+/* The ring alone, for those who have the memory from elsewhere (base/depot.h). NULL: empty; false: full. Threads: any. */
+void *baton__recycler_try_take(baton__recycler *recycler);
+bool baton__recycler_try_give(baton__recycler *recycler, void *memory);
 
 #endif

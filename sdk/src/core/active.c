@@ -50,7 +50,7 @@ static baton_status prepare(baton_operation *op)
     if (status != BATON_OK) {
         return status;
     }
-    baton__table_add(&connector->by_nonce, &op->a.by_nonce, &op->a.nonce);
+    baton__table_add(&connector->by_nonce, &op->node, &op->a.nonce);
     memcpy(op->peer_name, peer->name, sizeof(op->peer_name));
     baton__peer_add_active(peer, op);
     status = baton__peer_connect(peer);
@@ -181,7 +181,7 @@ void baton__active_answer(baton_operation *op)
 void baton__active_quiet(baton_operation *op)
 {
     if (op->ending && op->inflight == 0) {
-        baton__operation_end(op, op->end_reason, op->end_native);
+        baton__operation_end(op, op->reason, op->native);
     }
 }
 
@@ -198,8 +198,8 @@ void baton__active_stop(baton_operation *op, baton_status reason, int native)
     }
     baton__stage_drop(op, NULL);
     op->ending = true;
-    op->end_reason = reason;
-    op->end_native = native;
+    op->reason = reason;
+    op->native = native;
     baton__map_leave(op, baton__is_verdict(reason));
     baton__reach_leave(op);
     if (op->a.opened && !op->a.mute && !op->a.final) {
@@ -236,7 +236,7 @@ void baton__active_lost(baton_operation *op, baton_status reason, int native)
     }
     /* Only another channel can tell now; it gets as long as a lease. */
     op->a.lost = true;
-    op->end_native = native;
+    op->native = native;
     baton__operation_ready(op, BATON__READY_SILENT);
     uint32_t wait_ms = op->lease_ms != 0 ? op->lease_ms : op->connector->options.resume_ms;
     if (baton_loop_timer_start(op->connector->loop, &op->timer,
@@ -308,7 +308,7 @@ void baton__active_timer(baton_timer *timer)
         return;
     }
     if (op->a.lost) {
-        baton__operation_end(op, BATON_ERR_UNCONFIRMED, op->end_native);
+        baton__operation_end(op, BATON_ERR_UNCONFIRMED, op->native);
         return;
     }
     if (op->a.final) {

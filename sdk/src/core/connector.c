@@ -115,7 +115,8 @@ static baton_status open_engine(baton_connector *connector, const baton__clock *
 
 static bool open_tables(baton_connector *connector)
 {
-    baton__recycler_init(&connector->operations, sizeof(baton_operation));
+    baton__depot_init(&connector->passives, BATON__PASSIVE_SIZE);
+    baton__depot_init(&connector->actives, sizeof(baton_operation));
     baton__recycler_init(&connector->grants, sizeof(baton__grant));
     bool by_nonce = baton__table_init(&connector->by_nonce);
     bool by_id = baton__table_init(&connector->by_id);
@@ -129,7 +130,8 @@ static void close_tables(baton_connector *connector)
     baton__table_fini(&connector->by_id);
     baton__table_fini(&connector->views);
     baton__tombstones_fini(&connector->tombstones);
-    baton__recycler_fini(&connector->operations);
+    baton__depot_fini(&connector->passives);
+    baton__depot_fini(&connector->actives);
     baton__recycler_fini(&connector->grants);
 }
 

@@ -45,11 +45,11 @@ static void stop_operations(baton_connector *connector)
     baton__node *next;
     for (baton__node *node = baton__table_next(&connector->by_id, NULL); node != NULL; node = next) {
         next = baton__table_next(&connector->by_id, node);
-        baton__operation_stop(BATON__NODE_OWNER(node, baton_operation, p.by_id), BATON_ERR_SHUT_DOWN, 0);
+        baton__operation_stop(BATON__NODE_OWNER(node, baton_operation, node), BATON_ERR_SHUT_DOWN, 0);
     }
     for (baton__node *node = baton__table_next(&connector->by_nonce, NULL); node != NULL; node = next) {
         next = baton__table_next(&connector->by_nonce, node);
-        baton__operation_stop(BATON__NODE_OWNER(node, baton_operation, a.by_nonce), BATON_ERR_SHUT_DOWN, 0);
+        baton__operation_stop(BATON__NODE_OWNER(node, baton_operation, node), BATON_ERR_SHUT_DOWN, 0);
     }
 }
 
@@ -92,7 +92,7 @@ static void force_reaches(baton_connector *connector)
     baton__node *next;
     for (baton__node *node = baton__table_next(&connector->by_nonce, NULL); node != NULL; node = next) {
         next = baton__table_next(&connector->by_nonce, node);
-        baton_operation *op = BATON__NODE_OWNER(node, baton_operation, a.by_nonce);
+        baton_operation *op = BATON__NODE_OWNER(node, baton_operation, node);
         baton__reach_force(op);
         baton__reach_force(op);
     }

@@ -98,12 +98,13 @@ static baton_status new_operation(baton_connector *connector, baton_operation_ki
     if (status != BATON_OK) {
         return status;
     }
-    baton_operation *op = baton__recycler_take(&connector->operations);
+    baton__depot *depot = baton__operation_depot(connector, kind);
+    baton_operation *op = baton__depot_take(depot);
     if (op == NULL) {
         return baton__fail_memory("an operation");
     }
     if (descriptors != NULL && !take_descriptors(op, descriptors, count)) {
-        baton__recycler_give(&connector->operations, op);
+        baton__depot_give(depot, op);
         return baton__fail_memory("an operation's descriptors");
     }
     op->connector = connector;
@@ -188,6 +189,7 @@ static baton_status create_passive(baton_connector *connector, baton_operation_k
     }
     if (status == BATON_OK) {
         op->id = baton_uuid_random();
+        baton__table_fetch(&connector->by_id, &op->node, &op->id);
         *operation_out = op; /* before it can be over */
         submit(op);
     }

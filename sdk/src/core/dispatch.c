@@ -57,7 +57,7 @@ static void give_back(baton_connector *connector, const baton__frame *grant)
 static void to_active(baton_connector *connector, const baton__frame *frame, const baton__payload *payload)
 {
     baton__node *node = baton__table_find(&connector->by_nonce, &frame->nonce);
-    baton_operation *op = BATON__NODE_OWNER(node, baton_operation, a.by_nonce);
+    baton_operation *op = BATON__NODE_OWNER(node, baton_operation, node);
     if (op == NULL) {
         BATON__COUNT(connector, refused_operation);
         if (frame->type == BATON__FRAME_GRANT) {

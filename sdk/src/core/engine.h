@@ -11,6 +11,7 @@
  * - An operation ends only through baton__operation_end, and only when no transfer of it is in flight: then its memory
  *   is quiet.
  */
+#include "base/depot.h"
 #include "base/event.h"
 #include "base/recycler.h"
 #include "base/slab.h"
@@ -18,6 +19,7 @@
 #include "core/inbox.h"
 #include "core/loop.h"
 #include "core/metadata.h"
+#include "core/operation_state.h"
 #include "core/plan.h"
 #include "core/renewal.h"
 #include "core/table.h"
@@ -56,7 +58,6 @@ typedef struct baton__rma_out baton__rma_out;
 typedef struct baton__rma_side baton__rma_side;
 typedef struct baton__stage baton__stage;
 typedef struct baton__detour baton__detour;
-typedef struct baton__gates baton__gates;
 
 enum {
     BATON__CHUNK_BYTES = 512 * 1024, /* see sdk/README.md, "Chunks" */
@@ -84,135 +85,6 @@ typedef struct baton__orphans {
     baton__chunk *chunks;
     baton__control *controls;
 } baton__orphans;
-
-/* What other threads ask of an operation (bits of `requests`). */
-enum {
-    BATON__REQUEST_BEGIN = 1,
-    BATON__REQUEST_CANCEL = 2,
-    BATON__REQUEST_ANSWER = 4, /* ack or nack */
-    BATON__REQUEST_RELEASE = 8 /* of a view */
-};
-
-/* The application's acknowledgement (answer_state). */
-enum { BATON__ANSWER_ACK = 2, BATON__ANSWER_NACK = 3 };
-
-/* What is to be told to the application (bits of `ready_flags`). */
-enum {
-    BATON__READY_GRANTED = 1,
-    BATON__READY_MOVED = 2,
-    BATON__READY_SILENT = 4,
-    BATON__READY_OVER = 8
-};
-
-/* The active half of an operation. */
-typedef struct baton__active {
-    baton_metadata *metadata;
-    baton_key nonce;
-    baton_key token;
-    baton_key ack_key;
-    baton_key cancel_key;
-    baton__node by_nonce;
-    baton__bits claimed; /* read: chunk is being received or done; write: being sent or sent */
-    baton__bits done;    /* bytes are where they belong */
-    uint32_t cursor;     /* where to look for the next chunk to ask for or send */
-    uint32_t asked;      /* chunks asked for or sent, and not done */
-    uint64_t opened_ns;  /* when the OPEN of this session left */
-    uint64_t lease_until_ns;
-    bool opened;         /* an OPEN was sent */
-    bool attached;       /* granted in the present session */
-    bool granted;
-    bool mute;           /* the passive side needs no word of our end */
-    bool moved_told;
-    bool final;          /* MOVED or ACK was sent: the peer's answer decides */
-    baton__map *map;     /* NULL: it was not wanted */
-    baton__view *view;   /* NULL: it is no view */
-    baton__reach *reach; /* the same, of the path rma */
-    bool lost;           /* final, and the peer is lost: only another channel can tell */
-    bool answered;       /* the application acknowledged */
-    bool nack;
-    uint32_t resets;
-    uint32_t depth;      /* chunks in flight at most */
-} baton__active;
-
-/* The passive half. */
-typedef struct baton__passive {
-    baton__node by_id;
-    baton__grant *grants;
-    uint32_t granted;  /* grants that are active or complete */
-    uint32_t complete;
-    uint32_t failed;
-} baton__passive;
-
-struct baton_operation {
-    baton_connector *connector;
-    baton_operation_kind kind;
-    uint32_t references;
-    uint32_t requests;   /* atomic, BATON__REQUEST_ bits */
-    uint32_t status;     /* atomic, baton_operation_status */
-    baton_task task;
-    baton__event over;
-    int fd; /* atomic, -1 until asked for */
-    baton_uuid id;
-    uint32_t count; /* descriptors; of a view the peer's */
-    baton_completion completion;
-    baton_descriptor **descriptors; /* NULL: of a view */
-    baton_descriptor *one[1]; /* descriptors, where there is one */
-    baton__layout layout;
-    baton__run one_run[1]; /* of the layout, where there is one descriptor */
-    uint32_t deadline_ms;
-    uint32_t lease_ms;
-    uint32_t readers;
-    uint32_t attempt;
-    uint64_t deadline_ns;
-    baton_operation_complete_fn on_complete;
-    baton_operation_event_fn on_event;
-    void *context;
-    uint32_t cancel_reason; /* atomic: baton_status of the first cancel or fail, 0 before one */
-    uint32_t answer_state;      /* atomic: 0, 1 being written, BATON__ANSWER_ */
-    uint32_t moved;             /* atomic: an acknowledgement is due */
-    baton_settle_keys keys;
-    uint32_t keys_there;        /* atomic: keys can be read */
-    uint32_t holders;           /* atomic: who needs the descriptors; the last one releases them */
-
-    /* Owner thread from here on; what the report shows is atomic or written before `status` is. */
-    bool begun;
-    bool ending;           /* no new chunk; ends when inflight is 0 */
-    bool ready_listed;
-    uint8_t ready_flags;
-    baton_operation_status end_status;
-    baton_status reason;
-    int native;
-    int end_native;
-    baton_status end_reason;
-    uint32_t inflight;
-    uint8_t staged;        /* bits; stage.h. Constant from creation on */
-    baton_device device;   /* staged by copy: whose lanes it takes */
-    baton__gates *gates;   /* NULL: none */
-    uint64_t bytes_total;
-    uint64_t bytes_moved;  /* atomic */
-    uint64_t chunks_repeated;
-    uint64_t readers_done; /* atomic */
-    baton_timer deadline_timer;
-    baton_timer timer;     /* lease and renewal; drain once it is ending */
-    baton__plan plan;
-    baton__peer *peer;
-    char peer_name[BATON_NAME_MAX + 1];
-    char transport[32];
-    bool mapped;            /* atomic: the path is map */
-    bool viewed;            /* atomic: by a view */
-    const char *why_not_map; /* atomic; NULL: not decided, or taken */
-    bool reached;            /* atomic: the path is rma */
-    const char *why_not_rma; /* atomic; as why_not_map */
-    void *result;          /* active: of our ack; passive: of the peer's */
-    size_t result_size;
-    baton_operation *ready_next;
-    baton_operation *peer_prev;
-    baton_operation *peer_next;
-    union {
-        baton__active a;
-        baton__passive p;
-    };
-};
 
 typedef enum baton__grant_state {
     BATON__GRANT_ACTIVE = 1,
@@ -350,7 +222,8 @@ struct baton_connector {
     baton_task registrations_task; /* some are to be undone */
     baton__table by_nonce;      /* active operations */
     baton__table by_id;         /* passive ones */
-    baton__recycler operations; /* memory of what is over */
+    baton__depot passives;      /* memory of operations */
+    baton__depot actives;
     baton__recycler grants;
     baton__peer *by_instance;
     baton_operation *ready_head;

@@ -287,7 +287,7 @@ void baton__hold_quarantine(baton__grant *grant)
     BATON__WARN("%s: %s may still read memory of ours; it is held back", op->connector->name, op->peer_name);
     let_go(grant);
     grant->reason = BATON_ERR_QUARANTINED;
-    op->end_reason = BATON_ERR_QUARANTINED;
+    op->reason = BATON_ERR_QUARANTINED;
 }
 
 bool baton__hold_released(baton_connector *connector, const baton__frame *frame)

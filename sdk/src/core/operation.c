@@ -137,14 +137,14 @@ static void leave_tables(baton_operation *op)
 {
     baton_connector *connector = op->connector;
     baton_loop_timer_stop(connector->loop, &op->deadline_timer);
-    baton_loop_timer_stop(connector->loop, &op->timer);
     if (baton__is_active(op)) {
+        baton_loop_timer_stop(connector->loop, &op->timer);
         baton__map_leave(op, baton__is_verdict(op->reason));
         baton__reach_leave(op);
         baton__peer_remove_active(op);
-        baton__table_remove(&connector->by_nonce, &op->a.by_nonce);
+        baton__table_remove(&connector->by_nonce, &op->node);
     } else {
-        baton__table_remove(&connector->by_id, &op->p.by_id);
+        baton__table_remove(&connector->by_id, &op->node);
     }
 }
 
@@ -158,7 +158,9 @@ void baton__operation_end(baton_operation *op, baton_status reason, int native)
     op->reason = reason;
     op->native = native;
     leave_tables(op);
-    baton__gates_leave(op);
+    if ((op->staged & BATON__STAGED_BY_GATE) != 0) {
+        baton__gates_leave(op);
+    }
     baton_operation_status status = baton__status_for(reason);
     count_end(op->connector, status);
     BATON__UNCOUNT(op->connector, operations_live);
@@ -219,6 +221,9 @@ int baton__ready_work(baton_connector *connector)
     int done = 0;
     while (op != NULL) {
         baton_operation *next = op->ready_next;
+        if (next != NULL) {
+            baton__operation_fetch(next, 0, 2);
+        }
         uint8_t flags = op->ready_flags;
         op->ready_flags = 0;
         op->ready_listed = false;
@@ -293,6 +298,7 @@ void baton__operation_begin(baton_operation *op)
 void baton__operation_requested(baton_task *task)
 {
     baton_operation *op = (baton_operation *)((char *)task - offsetof(baton_operation, task));
+    baton__operation_fetch(op, 1, 3);
     uint32_t bits = __atomic_exchange_n(&op->requests, 0, __ATOMIC_ACQ_REL);
     if ((bits & BATON__REQUEST_BEGIN) != 0) {
         baton__operation_begin(op);

@@ -9,6 +9,12 @@ static inline bool baton__is_active(const baton_operation *operation)
     return operation->kind >= BATON_OPERATION_READ;
 }
 
+/* Where an operation's memory is from. */
+static inline baton__depot *baton__operation_depot(baton_connector *connector, baton_operation_kind kind)
+{
+    return kind >= BATON_OPERATION_READ ? &connector->actives : &connector->passives;
+}
+
 /* The passive side has told how it ended there. */
 static inline bool baton__is_verdict(baton_status reason)
 {

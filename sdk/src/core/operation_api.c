@@ -60,17 +60,17 @@ void baton__operation_unref(baton_operation *op)
     if (baton__is_active(op) || !baton__event_is_set(&op->over)) {
         baton__operation_let_go(op);
     }
-    if (op->descriptors != op->one) {
+    if (op->descriptors != op->one) { /* else there is one run too, and no need to look */
         free(op->descriptors);
-    }
-    baton__pollable_close(op->fd);
-    if (op->layout.runs != op->one_run) {
         free((baton__run *)op->layout.runs);
     }
-    baton__gates_fini(op);
+    if ((op->staged & BATON__STAGED_BY_GATE) != 0) {
+        baton__gates_fini(op);
+    }
+    baton__pollable_close(op->fd);
     free(op->result);
     baton_connector *connector = op->connector;
-    baton__recycler_give(&connector->operations, op);
+    baton__depot_give(baton__operation_depot(connector, op->kind), op);
     baton__connector_unref(connector);
 }
 
@@ -218,6 +218,10 @@ baton_status baton_operation_fail(baton_operation *op, baton_status reason)
     if (baton__operation_status(op) > BATON_OPERATION_IN_PROGRESS) {
         return BATON_OK;
     }
+    baton__operation_fetch(op, 1, 3); /* for the owner thread, which will be at it in no time */
+    if (!baton__is_active(op)) {
+        baton__table_fetch(&op->connector->by_id, &op->node, &op->id);
+    }
     uint32_t none = 0;
     (void)__atomic_compare_exchange_n(&op->cancel_reason, &none, (uint32_t)reason, false,
                                       __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
@@ -248,6 +252,7 @@ void baton_operation_destroy(baton_operation *op)
     if (op == NULL) {
         return;
     }
+    baton__operation_fetch(op, 0, 1);
     baton__view_abandon(op);
     baton_status status = baton_operation_close(op, BATON_FOREVER);
     if (status != BATON_OK && status != BATON_ERR_WRONG_THREAD && status != BATON_ERR_QUARANTINED) {

@@ -227,7 +227,7 @@ static void abandon_chunk(baton__chunk *chunk, bool hold, bool revoked)
     DL_APPEND(chunk->orphans->chunks, chunk);
     if (hold) {
         hold_memory(chunk, op, copy.grant != NULL ? &copy.grant->plan : &op->plan);
-        op->end_reason = BATON_ERR_QUARANTINED;
+        op->reason = BATON_ERR_QUARANTINED;
         BATON__WARN("%s: UCX does not end a transfer with %s; its memory is held back", connector->name,
                     copy.peer->name);
     }

@@ -7,12 +7,12 @@
 
 void baton__passive_begin(baton_operation *op)
 {
-    baton__table_add(&op->connector->by_id, &op->p.by_id, &op->id);
+    baton__table_add(&op->connector->by_id, &op->node, &op->id);
 }
 
 baton_operation *baton__passive_find(const baton_connector *connector, const baton_uuid *id)
 {
-    return BATON__NODE_OWNER(baton__table_find(&connector->by_id, id), baton_operation, p.by_id);
+    return BATON__NODE_OWNER(baton__table_find(&connector->by_id, id), baton_operation, node);
 }
 
 void baton__passive_fini(baton_operation *op)
@@ -51,7 +51,7 @@ void baton__passive_account(baton_operation *op)
         return;
     }
     if (op->ending) {
-        baton__operation_end(op, op->end_reason, op->end_native);
+        baton__operation_end(op, op->reason, op->native);
         return;
     }
     if (op->p.complete + op->p.failed < op->readers) {
@@ -71,8 +71,8 @@ void baton__passive_stop(baton_operation *op, baton_status reason, int native)
         return;
     }
     op->ending = true;
-    op->end_reason = reason;
-    op->end_native = native;
+    op->reason = reason;
+    op->native = native;
     for (baton__grant *grant = op->p.grants; grant != NULL; grant = grant->next) {
         baton__grant_close(grant, reason, native);
     }

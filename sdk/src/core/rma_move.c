@@ -217,7 +217,7 @@ static void abandon(baton_operation *op)
         }
     }
     op->inflight -= reach->jobs;
-    op->end_reason = BATON_ERR_QUARANTINED;
+    op->reason = BATON_ERR_QUARANTINED;
     op->a.reach = NULL;
     reach->op = NULL;
     DL_APPEND(reach->side->abandoned, reach);

@@ -121,7 +121,7 @@ void baton__exposure_end(baton__grant *grant)
         return;
     }
     keep(grant, exposure);
-    op->end_reason = BATON_ERR_QUARANTINED;
+    op->reason = BATON_ERR_QUARANTINED;
     grant->reason = BATON_ERR_QUARANTINED;
     baton__grant_close(grant, BATON_ERR_QUARANTINED, 0);
 }

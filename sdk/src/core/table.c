@@ -21,21 +21,27 @@ void baton__table_fini(baton__table *table)
     *table = (baton__table){0};
 }
 
-static uint32_t bucket_of(const baton__table *table, const void *key)
+/* Atomic for baton__table_fetch, which only wants an address and reads nothing there. */
+static void set_link(baton__node *node, baton__node **link)
+{
+    __atomic_store_n(&node->link, link, __ATOMIC_RELAXED);
+}
+
+static uint32_t bucket_of(const baton__table *table, const void *key, uint32_t size)
 {
     uint64_t words[2];
     memcpy(words, key, sizeof(words));
     __extension__ typedef unsigned __int128 wide;
     wide product = (wide)(words[0] ^ table->secret[0]) * (words[1] ^ table->secret[1]);
-    return (uint32_t)((uint64_t)product ^ (uint64_t)(product >> 64)) & (table->size - 1);
+    return (uint32_t)((uint64_t)product ^ (uint64_t)(product >> 64)) & (size - 1);
 }
 
 static void link_in(baton__node **bucket, baton__node *node)
 {
     node->next = *bucket;
-    node->link = bucket;
+    set_link(node, bucket);
     if (node->next != NULL) {
-        node->next->link = &node->next;
+        set_link(node->next, &node->next);
     }
     *bucket = node;
 }
@@ -46,27 +52,25 @@ static void grow(baton__table *table)
     if (buckets == NULL) {
         return;
     }
-    baton__table grown = *table;
-    grown.buckets = buckets;
-    grown.size *= 2;
     for (uint32_t i = 0; i < table->size; i++) {
         for (baton__node *node = table->buckets[i]; node != NULL;) {
             baton__node *next = node->next;
-            link_in(&buckets[bucket_of(&grown, node->key)], node);
+            link_in(&buckets[bucket_of(table, node->key, table->size * 2)], node);
             node = next;
         }
     }
     free(table->buckets);
-    *table = grown;
+    __atomic_store_n(&table->buckets, buckets, __ATOMIC_RELAXED);
+    __atomic_store_n(&table->size, table->size * 2, __ATOMIC_RELAXED);
 }
 
 void baton__table_add(baton__table *table, baton__node *node, const void *key)
 {
-    if (table->count >= table->size && table->size <= UINT32_MAX / 4) {
+    if (table->count >= table->size / 2 && table->size <= UINT32_MAX / 4) {
         grow(table);
     }
     node->key = key;
-    link_in(&table->buckets[bucket_of(table, key)], node);
+    link_in(&table->buckets[bucket_of(table, key, table->size)], node);
     table->count++;
 }
 
@@ -77,15 +81,25 @@ void baton__table_remove(baton__table *table, baton__node *node)
     }
     *node->link = node->next;
     if (node->next != NULL) {
-        node->next->link = node->link;
+        set_link(node->next, node->link);
     }
-    node->link = NULL;
+    set_link(node, NULL);
     table->count--;
+}
+
+void baton__table_fetch(const baton__table *table, const baton__node *node, const void *key)
+{
+    const void *link = __atomic_load_n(&node->link, __ATOMIC_RELAXED);
+    if (link == NULL) {
+        baton__node *const *buckets = __atomic_load_n(&table->buckets, __ATOMIC_RELAXED);
+        link = &buckets[bucket_of(table, key, __atomic_load_n(&table->size, __ATOMIC_RELAXED))];
+    }
+    __builtin_prefetch(link);
 }
 
 baton__node *baton__table_find(const baton__table *table, const void *key)
 {
-    baton__node *node = table->buckets[bucket_of(table, key)];
+    baton__node *node = table->buckets[bucket_of(table, key, table->size)];
     while (node != NULL && memcmp(node->key, key, BATON__TABLE_KEY) != 0) {
         node = node->next;
     }
@@ -99,7 +113,7 @@ baton__node *baton__table_next(const baton__table *table, const baton__node *nod
         if (node->next != NULL) {
             return node->next;
         }
-        bucket = bucket_of(table, node->key) + 1;
+        bucket = bucket_of(table, node->key, table->size) + 1;
     }
     for (; bucket < table->size; bucket++) {
         if (table->buckets[bucket] != NULL) {

@@ -9,21 +9,22 @@
 /*
  * A hash table whose nodes lie in what they find, by a key of 16 bytes: operations come and go at the rate of hand-offs, so
  * adding and removing must allocate nothing, also where the last one leaves. The number of buckets doubles when there are more nodes than
- * that, and never shrinks; without memory for it the chains grow instead, so nothing fails. Keys may be a peer's choice: the hash (the
+ * half of that, and never shrinks; without memory for it the chains grow instead, so nothing fails. Removing reads nothing but the
+ * node and only writes to its neighbours, which lie anywhere in memory: nobody waits for what is written. Keys may be a peer's choice: the hash (the
  * multiplication of wyhash, Wang Yi, 2019) has a secret, so that nobody can make all of them meet in one chain.
  *
- * One thread. A node is 0 where it is in no table.
+ * One thread, but for baton__table_fetch. A node is 0 where it is in no table.
  */
 typedef struct baton__node baton__node;
 struct baton__node {
     baton__node *next;
-    baton__node **link; /* what points to it; NULL: in no table */
+    baton__node **link; /* atomic: what points to it; NULL: in no table */
     const void *key;
 };
 
 typedef struct baton__table {
-    baton__node **buckets;
-    uint32_t size; /* of buckets, a power of two */
+    baton__node **buckets; /* atomic, as is size */
+    uint32_t size;         /* of buckets, a power of two */
     uint32_t count;
     uint64_t secret[2];
 } baton__table;
@@ -39,6 +40,9 @@ void baton__table_fini(baton__table *table);
 void baton__table_add(baton__table *table, baton__node *node, const void *key);
 /* A node that is in no table: nothing happens. */
 void baton__table_remove(baton__table *table, baton__node *node);
+/* Has the processor fetch what adding the key, or removing the node where it is in the table, will write to: among many nodes a
+ * miss, and the only one that a prefetch by layout cannot spare. A hint; the owner may be changing the table meanwhile. Threads: any. */
+void baton__table_fetch(const baton__table *table, const baton__node *node, const void *key);
 /* NULL: it is not there. Of several with one key the one that came last. */
 baton__node *baton__table_find(const baton__table *table, const void *key);
 /* All nodes in no order: after NULL comes the first, after the last NULL. Take the next one before this one is removed. */

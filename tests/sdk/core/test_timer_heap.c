@@ -4,8 +4,9 @@
 #include "support/no_memory.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
-enum { MANY = 20000, FIRST_CAPACITY = 64 };
+enum { MANY = 20000 /* less than 2^15, the capacity for them */, FIRST_CAPACITY = 64 };
 
 static baton__timer_heap heap;
 static baton_timer timers[MANY];
@@ -35,13 +36,31 @@ static uint64_t next_random(uint64_t *state)
     return *state >> 33;
 }
 
-/* Every timer knows its place, and none is due before its parent. */
+static size_t running(void)
+{
+    return heap.used - heap.stopped;
+}
+
+/* Every ticket is there once, every timer that runs has one, and no item is due before its parent. */
 static void expect_sound(void)
 {
-    for (size_t i = 0; i < heap.used; i++) {
-        cr_assert_eq(heap.items[i]->slot_, i + 1);
-        cr_assert_leq(heap.items[i == 0 ? 0 : (i - 1) / 2]->due_ns_, heap.items[i]->due_ns_);
+    static bool seen[2 * MANY];
+    size_t stopped = 0;
+    memset(seen, 0, sizeof(seen));
+    for (size_t i = 0; i < heap.capacity; i++) {
+        size_t ticket = heap.items[i].ticket;
+        cr_assert_lt(ticket, heap.capacity);
+        cr_assert_not(seen[ticket]);
+        seen[ticket] = true;
+        if (i >= heap.used) {
+            continue;
+        }
+        cr_assert_leq(heap.items[i == 0 ? 0 : (i - 1) / 4].due_ns, heap.items[i].due_ns);
+        const baton_timer *timer = heap.timers[ticket];
+        stopped += timer == NULL;
+        cr_assert(timer == NULL || (timer->slot_ == ticket + 1 && timer->due_ns_ == heap.items[i].due_ns));
     }
+    cr_assert_eq(stopped, heap.stopped);
 }
 
 Test(timer_heap, an_empty_one_has_nothing_due)
@@ -104,7 +123,7 @@ Test(timer_heap, any_of_them_can_be_stopped)
         baton__timer_heap_stop(&heap, &timers[stopped]);
         baton__timer_heap_stop(&heap, &timers[stopped]);
         cr_assert_eq(timers[stopped].slot_, 0);
-        cr_assert_eq(heap.used, 30);
+        cr_assert_eq(running(), 30);
         expect_sound();
         uint64_t last = 0;
         for (baton_timer *timer; (timer = baton__timer_heap_pop(&heap, UINT64_MAX)) != NULL;) {
@@ -126,7 +145,7 @@ Test(timer_heap, a_started_one_moves_both_ways_and_is_there_once)
     cr_assert_eq(baton__timer_heap_next(&heap), 1000);
     start(0, 4000);
     start(50, 1050); /* where it is */
-    cr_assert_eq(heap.used, 100);
+    cr_assert_eq(running(), 100);
     expect_sound();
     for (size_t i = 1; i < 99; i++) {
         cr_assert_eq(baton__timer_heap_pop(&heap, UINT64_MAX), &timers[i]);
@@ -190,6 +209,59 @@ Test(timer_heap, thousands_of_random_starts_moves_stops_and_pops_agree_with_a_ta
     expect_sound();
 }
 
+Test(timer_heap, what_was_stopped_does_not_pile_up)
+{
+    for (size_t i = 0; i < 100; i++) {
+        start(i, 1000 + i);
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        start(100 + i % 50, 5000 + i);
+        baton__timer_heap_stop(&heap, &timers[100 + i % 50]);
+        cr_assert_leq(heap.stopped, heap.used / 2 + FIRST_CAPACITY);
+    }
+    expect_sound();
+    cr_assert_leq(heap.capacity, (size_t)4 * FIRST_CAPACITY);
+    for (size_t i = 0; i < 100; i++) {
+        cr_assert_eq(baton__timer_heap_pop(&heap, UINT64_MAX), &timers[i]);
+    }
+    cr_assert_null(baton__timer_heap_pop(&heap, UINT64_MAX));
+}
+
+Test(timer_heap, most_of_many_are_stopped_in_any_order_and_the_rest_comes_sorted)
+{
+    uint64_t state = 3;
+    size_t left = MANY;
+    for (size_t i = 0; i < MANY; i++) {
+        start(i, next_random(&state));
+    }
+    while (left > 100) {
+        baton_timer *timer = &timers[next_random(&state) % MANY];
+        left -= timer->slot_ != 0;
+        baton__timer_heap_stop(&heap, timer);
+    }
+    expect_sound();
+    cr_assert_eq(running(), 100);
+    for (uint64_t last = 0; left-- > 0;) {
+        const baton_timer *timer = baton__timer_heap_pop(&heap, UINT64_MAX);
+        cr_assert_not_null(timer);
+        cr_assert_geq(timer->due_ns_, last);
+        last = timer->due_ns_;
+    }
+    cr_assert_eq(baton__timer_heap_next(&heap), UINT64_MAX);
+}
+
+Test(timer_heap, with_the_last_that_runs_all_items_go)
+{
+    for (size_t i = 0; i < 20; i++) {
+        start(i, i);
+    }
+    for (size_t i = 0; i < 20; i++) {
+        baton__timer_heap_stop(&heap, &timers[i]);
+    }
+    cr_assert_eq(heap.used, 0);
+    expect_sound();
+}
+
 Test(timer_heap, its_end_stops_what_is_running)
 {
     for (size_t i = 0; i < 100; i++) {
@@ -210,7 +282,7 @@ Test(timer_heap, without_memory_a_start_fails_and_the_others_stay)
     for (size_t i = 0; i < FIRST_CAPACITY; i++) {
         start(i, 10 + i);
     }
-    if (!no_memory_begin((size_t)2 * FIRST_CAPACITY * sizeof(baton_timer *), &before)) {
+    if (!no_memory_begin((size_t)2 * FIRST_CAPACITY * sizeof(baton__timer_item), &before)) {
         cr_skip_test("memory cannot be made to fail here");
     }
     baton_status status = baton__timer_heap_start(&heap, &timers[FIRST_CAPACITY], 1);

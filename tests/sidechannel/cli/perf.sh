@@ -168,13 +168,13 @@ case_counts_what_live_operations_cost() {
     for progress in thread application; do
         perf --live 1500 --json --progress "$progress"
         check_json perf_live "\"operations\":1500,\"heap_bytes\":$real,\"resident_bytes\":$real,\"create_ns\":$real,\
-\"metadata_ns\":$real,\"cancel_destroy_ns\":$real,$setting"
+\"metadata_ns\":$real,\"cancel_ns\":$real,\"destroy_ns\":$real,$setting"
         check [ "$(grep -o '"operations":[0-9]*' "$scratch/perf.out" | tr '\n' ' ')" = \
             '"operations":100 "operations":1000 "operations":1500 ' ]
     done
     perf --live 3
     check_status 0
-    check_last "$scratch/perf.out" ' +3 +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+'
+    check_last "$scratch/perf.out" ' +3 +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+'
 }
 
 # The process that perf has started, in $peer: of several the last.
