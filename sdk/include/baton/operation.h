@@ -196,6 +196,16 @@ BATON_API size_t baton_operation_count(const baton_operation *operation);
 BATON_API BATON_CHECKED baton_status baton_operation_result(const baton_operation *operation, size_t index,
                                                             baton_descriptor **descriptor_out);
 
+/**
+ * For an application that goes on with a stream of CUDA's: work that is submitted to the stream after this call sees what the operation brought.
+ * Nothing is left to wait for then, neither for the stream nor for the caller: an operation is COMPLETE, and MOVED is told, only once every copy to
+ * the device is over, which the device itself has said. The call makes sure of that, and costs no call of CUDA's.
+ * stream: cudaStream_t of any device; NULL: the default one.
+ * Errors: ERR_WRONG_STATE while bytes are missing, the operation's reason if it ended without them, ERR_INVALID_ARGUMENT for no operation.
+ * Threads: any. Blocking: no.
+ */
+BATON_API BATON_CHECKED baton_status baton_operation_stream_wait(const baton_operation *operation, void *cuda_stream);
+
 /*
  * Views (baton_connector_begin_view). The view can be read from MOVED until the application releases it, and the operation is
  * IN_PROGRESS on both sides meanwhile; baton renews the lease as long as this connector makes progress. A release completes it (in

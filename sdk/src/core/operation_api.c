@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "base/log.h"
 #include "core/connector.h"
+#include "device/device.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,13 +143,23 @@ baton_status baton_operation_get_report(const baton_operation *op, baton_operati
     return BATON_OK;
 }
 
+static const char *native_source(const baton_operation *op)
+{
+    return op->reason == BATON_ERR_DEVICE ? "; CUDA: " : "; UCX: ";
+}
+
+static const char *native_text(const baton_operation *op)
+{
+    return op->reason == BATON_ERR_DEVICE ? baton__device_native_text(op->native) : op->connector->table->native_text(op->native);
+}
+
 baton_status baton__operation_fail_reason(const baton_operation *op)
 {
     const char *why_not_map = baton__is_active(op) && op->a.view != NULL ? op->why_not_map : NULL;
     return baton__fail(op->reason, "operation with %s: %s%s%s%s%s",
                        op->peer_name[0] != '\0' ? op->peer_name : "nobody yet",
-                       baton_status_text(op->reason), op->native != 0 ? "; UCX: " : "",
-                       op->native != 0 ? op->connector->table->native_text(op->native) : "",
+                       baton_status_text(op->reason), op->native != 0 ? native_source(op) : "",
+                       op->native != 0 ? native_text(op) : "",
                        why_not_map != NULL ? "; no view: " : "", why_not_map != NULL ? why_not_map : "");
 }
 
@@ -259,6 +270,21 @@ void baton_operation_destroy(baton_operation *op)
         BATON__ERROR("operation destroy: %s", baton_error_text());
     }
     baton__operation_unref(op);
+}
+
+baton_status baton_operation_stream_wait(const baton_operation *op, void *cuda_stream)
+{
+    (void)cuda_stream; /* whichever it is: a copy that is over is seen by all that begins after it */
+    if (op == NULL) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "stream: no operation");
+    }
+    if (baton__operation_status(op) > BATON_OPERATION_IN_PROGRESS) {
+        return op->reason == BATON_OK ? BATON_OK : baton__operation_fail_reason(op);
+    }
+    if (__atomic_load_n(&op->moved, __ATOMIC_ACQUIRE) == 0) {
+        return baton__fail(BATON_ERR_WRONG_STATE, "stream: the bytes are not all there yet");
+    }
+    return BATON_OK;
 }
 
 size_t baton_operation_count(const baton_operation *op)

@@ -134,6 +134,19 @@ static void goes_by_message(baton__grant *grant)
     }
 }
 
+/* It is on its way into the memory: what ends it will tell. */
+static bool is_arriving(const baton__grant *grant, uint32_t index)
+{
+    const baton__chunk *chunk;
+    DL_FOREACH(grant->peer->chunks, chunk)
+    {
+        if (chunk->grant == grant && chunk->index == index && chunk->incoming) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void on_write(baton__grant *grant, uint32_t index, const baton__payload *payload)
 {
     baton_operation *op = grant->operation;
@@ -155,7 +168,9 @@ static void on_write(baton__grant *grant, uint32_t index, const baton__payload *
         /* Sent again after a lost session, and there already: only its answer was lost. */
         BATON__COUNT(connector, refused_duplicate);
         baton__frame wrote = {.type = BATON__FRAME_WROTE, .d = index};
-        baton__grant_send(grant, &wrote);
+        if (!is_arriving(grant, index)) {
+            baton__grant_send(grant, &wrote);
+        }
         return;
     }
     goes_by_message(grant);

@@ -299,4 +299,5 @@ const baton__lane_table baton__cuda_lanes = {
     .poll = lane_poll,
     .pin = lane_pin,
     .unpin = lane_unpin,
+    .native_text = baton__cuda_text,
 };

@@ -39,6 +39,12 @@ const baton__device_table *baton__device_find(baton_device_kind kind)
     return row == NULL ? NULL : row->table;
 }
 
+const char *baton__device_native_text(int native)
+{
+    const baton__lane_table *lanes = rows[BATON_DEVICE_KIND_CUDA].table->lanes;
+    return lanes == NULL ? "" : lanes->native_text(native);
+}
+
 bool baton__device_is_wellformed(baton_device device)
 {
     const device_row *row = find_row(device.kind);

@@ -31,6 +31,9 @@ extern const baton__device_table baton__device_host;
 extern const baton__device_table baton__device_none;
 extern const baton__device_table baton__device_cuda; /* in a build with CUDA */
 
+/* What a native code of ERR_DEVICE means; a constant string. */
+const char *baton__device_native_text(int native);
+
 /* The table of a kind, built in or not. NULL for a kind that baton does not know. */
 const baton__device_table *baton__device_find(baton_device_kind kind);
 

@@ -37,6 +37,8 @@ typedef struct baton__lane_table {
     baton_status (*pin)(uint32_t id, size_t size_bytes, void **pointer_out);
     /* May wait for the device: not while something is under way. */
     void (*unpin)(void *pointer, size_t size_bytes);
+    /* What a native code means. Constant. */
+    const char *(*native_text)(int native);
 } baton__lane_table;
 
 extern const baton__lane_table baton__cuda_lanes; /* in a build with CUDA */
