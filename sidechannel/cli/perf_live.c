@@ -16,7 +16,7 @@
  * rounds count. */
 enum { FIRST = 100, TIMES = 10, CHECK_EVERY = 1024, ENOUGH = 20000, ROUNDS_MIN = 3, WAIT_S = 60 };
 
-typedef enum live_part { CREATE, METADATA, CANCEL, DESTROY, PARTS } live_part;
+enum { CREATE, METADATA, CANCEL, DESTROY, PARTS }; /* of a round */
 
 typedef struct live {
     const perf_options *options;
@@ -216,7 +216,7 @@ static int compare(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static uint64_t median_of(const live_round *rounds, uint64_t count, live_part part)
+static uint64_t median_of(const live_round *rounds, uint64_t count, int part)
 {
     uint64_t sorted[ENOUGH / FIRST];
     for (uint64_t i = 0; i < count; i++) {
