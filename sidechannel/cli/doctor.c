@@ -18,7 +18,7 @@ static int usage(FILE *to)
 {
     (void)fputs("usage: baton doctor [--nats URL] [--json]\n"
                 "\n"
-                "Says whether this machine is fit to run baton: versions, transports, limits, NATS and environment.\n"
+                "Says whether this machine is fit to run baton: versions, CUDA, transports, limits, NATS and environment.\n"
                 "Each line is ok, a note, a warning or an error, and says what to do if it is not ok.\n"
                 "\n"
                 "  --nats URL   server to ask; a comma-separated list asks each\n"
@@ -82,6 +82,7 @@ int cli_doctor(int count, char **given)
     doctor_facts facts;
     doctor_facts_init(&facts);
     doctor_check_versions(&report, &facts);
+    doctor_check_cuda(&report);
     doctor_check_transports(&report, &facts);
     doctor_check_limits(&report, &facts);
     doctor_check_process(&report);

@@ -7,6 +7,7 @@
 
 /* The checks, each a section of the report in a file of its own. None of them waits without a bound. */
 void doctor_check_versions(doctor_report *report, const doctor_facts *facts);
+void doctor_check_cuda(doctor_report *report);
 void doctor_check_transports(doctor_report *report, const doctor_facts *facts);
 void doctor_check_limits(doctor_report *report, const doctor_facts *facts);
 void doctor_check_process(doctor_report *report);
@@ -23,6 +24,8 @@ typedef struct doctor_verdict {
     const char *fix;
 } doctor_verdict;
 
+/* What to do where CUDA cannot be used; NULL: it can. gpu: NVIDIA's driver is on this machine. */
+const char *doctor_fix_cuda(const baton_cuda_info *info, bool gpu);
 /* alone: TCP is the only transport that is used. */
 doctor_verdict doctor_rate_ucx(unsigned major, unsigned minor, bool tcp_alone);
 /* soft: RLIMIT_MEMLOCK in bytes. */

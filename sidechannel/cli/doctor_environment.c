@@ -114,7 +114,7 @@ static bool hurts(hurt how, const char *value)
 
 doctor_verdict doctor_rate_variable(const char *name, const char *value)
 {
-    static const char *const known[] = {"BATON_NATS_URL", "BATON_LOG_LEVEL"};
+    static const char *const known[] = {"BATON_NATS_URL", "BATON_LOG_LEVEL", "BATON_CUDART"};
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         if (strcmp(rules[i].name, name) == 0 && hurts(rules[i].hurt, value)) {
             return rules[i].verdict;
@@ -122,7 +122,7 @@ doctor_verdict doctor_rate_variable(const char *name, const char *value)
     }
     if (strncmp(name, "BATON_", 6) == 0 && !is_one_of(name, known, sizeof(known) / sizeof(known[0]))) {
         return (doctor_verdict){DOCTOR_NOTE, "baton does not know it",
-                                "correct its name if it was meant for baton: BATON_NATS_URL, BATON_LOG_LEVEL"};
+                                "correct its name if it was meant for baton: BATON_NATS_URL, BATON_LOG_LEVEL, BATON_CUDART"};
     }
     return (doctor_verdict){DOCTOR_OK, NULL, NULL};
 }

@@ -4,7 +4,6 @@
 #include "json_line.h"
 #include <stdio.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 doctor_verdict doctor_rate_ucx(unsigned major, unsigned minor, bool tcp_alone)
 {
@@ -68,25 +67,6 @@ static void check_kernel(doctor_report *report)
                old ? ": without pidfd, so the death of a peer on this host is found later" : "");
 }
 
-static void check_cuda(doctor_report *report)
-{
-    baton_status status = baton_device_check((baton_device){BATON_DEVICE_KIND_CUDA, 0});
-    bool there = status == BATON_OK;
-    bool gpu = access("/dev/nvidiactl", F_OK) == 0;
-    doctor_say(report,
-               &(doctor_finding){.name = "cuda",
-                                 .severity = there ? DOCTOR_OK : DOCTOR_NOTE,
-                                 .fix = there ? NULL
-                                        : gpu ? "copy what is on a GPU to host memory before it is offered"
-                                              : "nothing, unless memory of GPUs is to be handed over",
-                                 .fields = {doctor_bool("usable", there), doctor_bool("gpu", gpu)}},
-               "%s%s",
-               there                               ? "usable"
-               : status == BATON_ERR_NOT_BUILT_IN ? "not built in: memory of a GPU is refused"
-                                                  : baton_error_text(),
-               gpu ? "; this machine has NVIDIA's driver" : "");
-}
-
 void doctor_check_versions(doctor_report *report, const doctor_facts *facts)
 {
     doctor_section(report, "Versions");
@@ -95,5 +75,4 @@ void doctor_check_versions(doctor_report *report, const doctor_facts *facts)
     say_version(report, "nats_c", baton_nats_client_version());
     say_version(report, "cjson", json_line_library_version());
     check_kernel(report);
-    check_cuda(report);
 }

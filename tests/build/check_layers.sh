@@ -141,18 +141,20 @@ self_test() {
     # shellcheck disable=SC2064
     trap "rm -rf -- '$scratch'" EXIT
     cd "$scratch"
-    mkdir -p sdk/include/baton sdk/src/{base,core,transport} sidechannel/include/baton sidechannel/src samples
+    mkdir -p sdk/include/baton sdk/src/{base,core,device,transport} sidechannel/include/baton sidechannel/src samples
     : >sidechannel/include/baton/baton.h
     : >sdk/src/base/clock.h
     : >sdk/src/core/peer.h
     printf '#include <ucp/api/ucp.h>\n' >sdk/src/transport/ucx_private.h
     printf '#include "transport/ucx_private.h"\n#include "base/clock.h"\n' >sdk/src/transport/ucx_fine.c
     printf '#include <nats/nats.h>\n' >sidechannel/src/nats_link_io.c
+    printf '#include <cuda_runtime_api.h>\n' >sdk/src/device/device_cuda.c
     check_tree || { printf 'a good tree is refused\n'; return 1; }
 
     local -A cases=(
         [sdk/src/core/a.c]='#include <ucp/api/ucp.h>'
         [sdk/src/core/b.c]='#  include <cuda_runtime.h>'
+        [sdk/src/device/cuda_lane.c]='#include <cuda_runtime_api.h>'
         [sidechannel/src/c.c]='#include <nats/nats.h>'
         [sidechannel/src/d.c]='#include <cjson/cJSON.h>'
         [sdk/src/core/e.c]='#include "transport/ucx_private.h"'

@@ -112,7 +112,7 @@ static void wait_quiet(baton__lane *lane)
     }
 }
 
-/* The device is current. The text is set last: what is done here may fail, too. */
+/* The text is set last: what is done here may fail, too. */
 static baton_status break_lane(baton__lane *lane, int code, const char *what, int *native_out)
 {
     lane->native = code;
@@ -174,7 +174,7 @@ static int copy_all(const baton__lane *lane, const baton__slice *slice, uint8_t 
 static baton_status begin(baton__lane *lane, const baton__slice *slice, void *to, const void *from, int *native_out)
 {
     baton__cuda_visit visit;
-    const char *what = "cudaSetDevice";
+    const char *what = NULL;
     if (lane->native != BATON__CUDA_OK) {
         return fail_broken(lane, native_out);
     }
@@ -188,8 +188,7 @@ static baton_status begin(baton__lane *lane, const baton__slice *slice, void *to
     }
     int code = baton__cuda_enter(lane->device, &visit);
     if (code != BATON__CUDA_OK) {
-        lane->native = code;
-        return fail_broken(lane, native_out);
+        return break_lane(lane, code, "cudaSetDevice", native_out);
     }
     code = copy_all(lane, slice, to, from, &what);
     if (code == BATON__CUDA_OK) {
@@ -250,8 +249,7 @@ static baton_status lane_poll(baton__lane *lane, uint64_t *over_out, int *native
     }
     int code = baton__cuda_enter(lane->device, &visit);
     if (code != BATON__CUDA_OK) {
-        lane->native = code;
-        return fail_broken(lane, native_out);
+        return break_lane(lane, code, "cudaSetDevice", native_out);
     }
     status = look(lane, over_out, native_out);
     baton__cuda_leave(&visit);

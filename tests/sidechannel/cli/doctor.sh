@@ -51,6 +51,32 @@ case_without_a_server_is_not_fit() {
     found error nats 'nats://127.0.0.1:8: '
 }
 
+# What there is of CUDA; the stand-in for its runtime is there if the build has support for it.
+case_cuda_is_described() {
+    local stand_in=$BATON_BUILD_DIR/tests/bin/libcudart_fake.so
+    doctor BATON_CUDART=/nonexistent/libcudart.so --nats "$nowhere"
+    if grep -q 'no support for CUDA memory' "$scratch/doctor.out"; then
+        found note cuda
+        return
+    fi
+    found note cuda 'the CUDA runtime cannot be loaded: /nonexistent/libcudart.so: .* fix: '
+    if [[ ! -e $stand_in ]]; then
+        return
+    fi
+    doctor BATON_CUDART="$stand_in" FAKE_CUDA_DEVICES=2 --nats "$nowhere"
+    found ok cuda '2 devices; runtime 1[23]\.[0-9]+ '
+    found ok cuda_device 'cuda:1 at [0-9a-fA-F]+:'
+    if command -v jq >/dev/null; then
+        doctor BATON_CUDART="$stand_in" FAKE_CUDA_DEVICES=2 --nats "$nowhere" --json
+        object cuda '.usable and .devices == 2 and .status == "OK"'
+        object cuda_device '.id == 1 and .memory_pools'
+    fi
+    doctor BATON_CUDART="$stand_in" FAKE_CUDA_DEVICES=-1 --nats "$nowhere"
+    found note cuda "there is no driver of NVIDIA's here"
+    doctor BATON_CUDART="$stand_in" FAKE_CUDA_DEVICES=0 --nats "$nowhere"
+    found note cuda 'CUDA has no device here'
+}
+
 case_with_a_server_tells_what_it_is() {
     local version
     start_nats

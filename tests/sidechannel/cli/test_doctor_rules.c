@@ -52,6 +52,25 @@ Test(doctor_rules, parses_times_and_switches_as_ucx_does)
     cr_assert_not(doctor_parse_switch("try", &on));
 }
 
+static const char *fix_cuda(baton_status status, const char *path, uint32_t runtime, uint32_t driver)
+{
+    baton_cuda_info info = {.status = status, .runtime_version = runtime, .driver_version = driver};
+    (void)strncpy(info.runtime_path, path, sizeof(info.runtime_path) - 1);
+    cr_assert_not_null(strstr(status == BATON_OK ? "nothing" : doctor_fix_cuda(&info, false), "nothing"));
+    return doctor_fix_cuda(&info, true);
+}
+
+Test(doctor_rules, each_reason_to_do_without_cuda_has_its_fix)
+{
+    cr_assert_null(fix_cuda(BATON_OK, "/lib/libcudart.so.13", 13000, 13000));
+    cr_assert_not_null(strstr(fix_cuda(BATON_ERR_NOT_BUILT_IN, "", 0, 0), "BATON_CUDA=ON"));
+    cr_assert_not_null(strstr(fix_cuda(BATON_ERR_NOT_SUPPORTED, "", 0, 0), "BATON_CUDART"));
+    cr_assert_not_null(strstr(fix_cuda(BATON_ERR_NOT_SUPPORTED, "/lib/libcudart.so.13", 13000, 0), "libcuda.so.1"));
+    cr_assert_not_null(strstr(fix_cuda(BATON_ERR_NOT_SUPPORTED, "/lib/libcudart.so.13", 13000, 12080), "update the driver"));
+    cr_assert_not_null(strstr(fix_cuda(BATON_ERR_NOT_SUPPORTED, "/lib/libcudart.so.13", 13000, 13000), "CUDA_VISIBLE_DEVICES"));
+    cr_assert_not_null(strstr(fix_cuda(BATON_ERR_DEVICE, "/lib/libcudart.so.13", 13000, 13000), "nvidia-smi"));
+}
+
 Test(doctor_rules, shows_no_password)
 {
     char text[128];
@@ -130,6 +149,7 @@ Test(doctor_rules, judges_variables)
     cr_assert_eq(rate("BATON_NATS_ULR", "nats://a"), DOCTOR_NOTE);
     cr_assert_eq(rate("BATON_LOG_LEVEL", "loud"), DOCTOR_WARNING);
     cr_assert_eq(rate("BATON_LOG_LEVEL", "debug"), DOCTOR_OK);
+    cr_assert_eq(rate("BATON_CUDART", "/lib/libcudart.so.13"), DOCTOR_OK);
 }
 
 Test(doctor_rules, counts_descriptors)
