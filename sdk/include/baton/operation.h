@@ -110,7 +110,7 @@ typedef struct baton_operation_report {
     uint64_t bytes_moved;     /**< payload bytes of this operation that arrived, or were served */
     uint64_t bytes_total;
     const char *peer;         /**< name of the peer's connector, "" before one is known; valid as long as the handle */
-    const char *path;         /**< "am", "map" or "rma", "" before the first byte; a constant string */
+    const char *path;         /**< "am", "map", "rma" or "staged", "" before the first byte; a constant string */
     const char *transport;    /**< UCX's transports of the endpoint, such as "posix" or "tcp"; valid as long as the handle */
     uint32_t readers_done;    /**< readable: readers that ended COMPLETE */
     uint64_t chunks_repeated; /**< chunks asked for or sent again on a new session */

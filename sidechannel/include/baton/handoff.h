@@ -89,7 +89,7 @@ BATON_API uint32_t baton_handoff_remaining_ms(const baton_handoff *handoff);
 
 /**
  * Starts to move the data between the origin's descriptors and locals (same count, same sizes); NULL locals
- * (readables): baton allocates.
+ * (readables): baton allocates, host memory, also for what is of a CUDA device at the origin.
  * on_moved: NULL if not wanted. Errors: ERR_WRONG_STATE (accepted or rejected before, over), ERR_COUNT_MISMATCH,
  * ERR_SIZE_MISMATCH, ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY. Threads: any. Blocking: no.
  */
