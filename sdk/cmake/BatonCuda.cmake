@@ -16,6 +16,10 @@ set(baton_cuda_install "On Debian and Ubuntu: apt-get install nvidia-cuda-dev. E
 says where), or the headers alone, of which -DBATON_CUDA_INCLUDE_DIR=... names the folder: the PyPI packages nvidia-cuda-runtime and nvidia-cuda-crt \
 have them. -DBATON_CUDA=OFF builds without.")
 
+if(BATON_CUDA_INCLUDE_DIR AND NOT EXISTS "${BATON_CUDA_INCLUDE_DIR}/cuda_runtime_api.h")
+  message(FATAL_ERROR "BATON_CUDA_INCLUDE_DIR: there is no cuda_runtime_api.h in ${BATON_CUDA_INCLUDE_DIR}. ${baton_cuda_install}")
+endif()
+
 # A folder can have that header and not the ones that it includes, as one of the PyPI packages alone has.
 if(BATON_CUDA_INCLUDE_DIR AND NOT "${BATON_CUDA_INCLUDE_DIR}" STREQUAL "${BATON_CUDA_TRIED}")
   unset(BATON_CUDA_COMPILES CACHE)

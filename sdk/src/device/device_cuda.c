@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CALLS(X) \
     X(cudaDeviceGetAttribute) X(cudaDeviceGetPCIBusId) X(cudaDriverGetVersion) \
@@ -178,10 +179,11 @@ baton_status baton__cuda_fail(int code, const char *what)
                        baton__cuda_name(code), code, baton__cuda_text(code));
 }
 
+/* The first thread of a process has the name of its program, which can be ours. */
 bool baton__cuda_on_own_thread(void)
 {
     char name[16];
-    return pthread_getname_np(pthread_self(), name, sizeof(name)) == 0 && strcmp(name, "baton") == 0;
+    return gettid() != getpid() && pthread_getname_np(pthread_self(), name, sizeof(name)) == 0 && strcmp(name, "baton") == 0;
 }
 
 static int exchange_capture_mode(int mode)
