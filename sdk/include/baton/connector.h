@@ -45,18 +45,17 @@ typedef struct baton_connector_options {
      *  and registers the memory of each operation that goes this way. Without a device: all goes as if it were false, and the
      *  report of an operation says why. */
     bool rma;
-    /** Bytes of pinned host memory at most, through which CUDA memory is moved where UCX cannot reach it; from 4 MiB to 32 MiB. Pinned when
+    /** Bytes of pinned host memory at most, through which CUDA memory is moved where UCX cannot reach it; from 4 MiB to 32 MiB, 0 for 16 MiB. Pinned when
      *  it is first needed. What finds all of it in use waits. */
     size_t stage_bytes;
 } baton_connector_options;
 
 #define BATON_CONNECTOR_DEFAULTS                                                                   \
     .struct_size = sizeof(baton_connector_options), .spin_us = 200, .peers_max = 4096,             \
-    .drain_ms = 100, .resume_ms = 2000, .stage_bytes = 16 * 1024 * 1024
+    .drain_ms = 100, .resume_ms = 2000
 #define BATON_CONNECTOR_OPTIONS_INIT                                                               \
     {                                                                                              \
-        sizeof(baton_connector_options), 0, BATON_PROGRESS_THREAD, 200, 4096, 100, 2000, 0, false, \
-        16 * 1024 * 1024                                                                           \
+        sizeof(baton_connector_options), 0, BATON_PROGRESS_THREAD, 200, 4096, 100, 2000, 0, false, 0 \
     }
 
 /**

@@ -39,8 +39,9 @@ static baton_status take_options(const baton_connector_options *given, baton_con
     if (options->progress != BATON_PROGRESS_THREAD && options->progress != BATON_PROGRESS_APPLICATION) {
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "connector options: progress is %d", (int)options->progress);
     }
-    if (options->stage_bytes < BATON__STAGE_BYTES_MIN || options->stage_bytes > BATON__STAGE_BYTES_MAX) {
-        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "connector options: stage_bytes from 4 MiB to 32 MiB");
+    if (options->stage_bytes != 0 &&
+        (options->stage_bytes < BATON__STAGE_BYTES_MIN || options->stage_bytes > BATON__STAGE_BYTES_MAX)) {
+        return baton__fail(BATON_ERR_INVALID_ARGUMENT, "connector options: stage_bytes 0, or from 4 MiB to 32 MiB");
     }
     if (options->map_group != NULL &&
         (options->map_group[0] == '\0' || strlen(options->map_group) > BATON__GROUP_MAX)) {

@@ -24,7 +24,7 @@ typedef enum baton__stage_phase {
 /* What of an operation needs it (bits of `staged`). */
 enum { BATON__STAGED_BY_COPY = 1, BATON__STAGED_BY_GATE = 2 };
 
-enum { BATON__STAGE_BYTES_MIN = 4 << 20, BATON__STAGE_BYTES_MAX = 32 << 20 };
+enum { BATON__STAGE_BYTES = 16 << 20, BATON__STAGE_BYTES_MIN = 4 << 20, BATON__STAGE_BYTES_MAX = 32 << 20 };
 
 enum { BATON__STAGED_DEPTH = 4 }; /* chunks of one operation in flight: a copy, a transfer and a copy at the same time, and one more */
 

@@ -47,7 +47,8 @@ static baton_status pin_slab(baton__stage *stage, const baton__stage_side *side)
 
 baton_status baton__stage_take(baton__stage *stage, const baton__stage_side *side, uint8_t **buffer_out)
 {
-    uint64_t most = stage->connector->options.stage_bytes / BATON__STAGE_BUFFER;
+    size_t wanted = stage->connector->options.stage_bytes;
+    uint64_t most = (wanted == 0 ? BATON__STAGE_BYTES : wanted) / BATON__STAGE_BUFFER;
     if (stage->free_count == 0 && stage->buffers + BATON__STAGE_SLAB <= most) {
         baton_status status = pin_slab(stage, side);
         if (status != BATON_OK && stage->buffers == 0) {

@@ -43,6 +43,11 @@ Test(connector, options_that_are_not_valid_are_refused)
     options.resume_ms = 600001;
     expect_refused(&options);
     options = (baton_connector_options)BATON_CONNECTOR_OPTIONS_INIT;
+    options.stage_bytes = (4 << 20) - 1;
+    expect_refused(&options);
+    options.stage_bytes = (32 << 20) + 1;
+    expect_refused(&options);
+    options = (baton_connector_options)BATON_CONNECTOR_OPTIONS_INIT;
     options.struct_size = 0;
     expect_refused(&options);
     options.struct_size = SIZE_MAX;
