@@ -19,6 +19,9 @@ static uint32_t depth_of(const baton_operation *op)
 
 void baton__active_ask(baton_operation *op)
 {
+    if (!baton__gates_are_open(op)) {
+        return; /* what came would wait, in a buffer of the peer's */
+    }
     uint32_t depth = depth_of(op);
     while (op->a.asked < depth) {
         uint32_t first = baton__bits_next_clear(&op->a.claimed, op->a.cursor);

@@ -41,8 +41,8 @@ static bool may_bring_bytes(const baton_operation *op)
 /* Chunks of a readable that it asks for at once. */
 static uint32_t window_of(const baton_operation *op)
 {
-    if (op->kind != BATON_OPERATION_READ || baton__map_is_on(op) || baton__reach_is_on(op)) {
-        return 0; /* the chunks come another way */
+    if (op->kind != BATON_OPERATION_READ || baton__map_is_on(op) || baton__reach_is_on(op) || !baton__gates_are_open(op)) {
+        return 0; /* the chunks come another way, or have no place yet */
     }
     return op->plan.chunks < op->a.depth ? op->plan.chunks : op->a.depth;
 }

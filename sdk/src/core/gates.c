@@ -81,6 +81,9 @@ static void go_on(baton__gates *gates)
         gates->open++;
     }
     baton_loop_timer_stop(gates->op->connector->loop, &gates->timer);
+    if (baton__is_active(gates->op)) {
+        baton__active_pump(gates->op); /* it has asked for nothing so far */
+    }
 }
 
 static void on_task(baton_task *task)
@@ -147,7 +150,7 @@ baton_status baton__gates_take(baton_operation *op)
 
 void baton__gates_begin(baton_operation *op)
 {
-    if (op->gates == NULL) {
+    if (op->gates == NULL || is_over(op)) {
         return;
     }
     look_later(op->gates);

@@ -155,6 +155,9 @@ void baton__operation_end(baton_operation *op, baton_status reason, int native)
     }
     assert(op->inflight == 0);
     op->ending = true;
+    if (reason != BATON_OK && (op->staged & BATON__STAGED_LEFT) != 0) {
+        reason = BATON_ERR_QUARANTINED;
+    }
     op->reason = reason;
     op->native = native;
     leave_tables(op);

@@ -97,7 +97,7 @@ struct baton_operation {
 
     /* Its end: the owner thread, and who sees by `status` that it is over. */
     baton_operation *ready_next;
-    uint8_t staged;         /* bits; stage.h. Constant from creation on */
+    uint8_t staged;         /* bits; stage.h */
     bool ending;            /* no new chunk; ends when inflight is 0 */
     bool ready_listed;
     uint8_t ready_flags;

@@ -54,7 +54,7 @@ void baton__chunk_over(baton__chunk *chunk, baton_status status, int native)
 
 static void chunk_done(baton__transfer *transfer, baton_status status, int native)
 {
-    baton__chunk_over((baton__chunk *)transfer, status, native);
+    baton__chunk_over((baton__chunk *)transfer, baton__of_transport(status), native);
 }
 
 static baton__chunk *new_chunk(baton__peer *peer, baton_operation *operation, baton__grant *grant,
@@ -225,6 +225,9 @@ static void abandon_chunk(baton__chunk *chunk, bool hold, bool revoked)
     chunk->operation = NULL;
     chunk->orphans = orphans_of(copy.peer);
     DL_APPEND(chunk->orphans->chunks, chunk);
+    if (baton__stage_is_copying(chunk)) {
+        op->staged |= BATON__STAGED_LEFT;
+    }
     if (hold) {
         hold_memory(chunk, op, copy.grant != NULL ? &copy.grant->plan : &op->plan);
         op->reason = BATON_ERR_QUARANTINED;
@@ -275,6 +278,9 @@ void baton__outbox_revoke(baton__peer *peer)
 
 void baton__outbox_abandon(baton__peer *peer, bool lost)
 {
+    if (baton__stage_is_busy(peer->connector)) {
+        (void)baton__stage_work(peer->connector); /* copies may be over, and nobody has looked */
+    }
     baton__chunk *chunk;
     baton__chunk *next;
     DL_FOREACH_SAFE(peer->chunks, chunk, next)
@@ -305,8 +311,18 @@ void baton__outbox_retire(baton_connector *connector)
 
 void baton__outbox_forget(baton__orphans *orphans)
 {
-    while (orphans->chunks != NULL) {
-        forget(orphans->chunks);
+    baton__chunk *chunk;
+    baton__chunk *next;
+    DL_FOREACH_SAFE(orphans->chunks, chunk, next)
+    {
+        if (baton__stage_is_copying(chunk)) { /* not the worker's: its device ends it */
+            baton__orphans *present = &baton__stage_connector(chunk)->orphans;
+            DL_DELETE(orphans->chunks, chunk);
+            chunk->orphans = present;
+            DL_PREPEND(present->chunks, chunk);
+        } else {
+            forget(chunk);
+        }
     }
     for (baton__control *control; (control = orphans->controls) != NULL;) {
         DL_DELETE(orphans->controls, control);

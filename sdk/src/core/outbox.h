@@ -58,6 +58,12 @@ static inline bool baton__is_local(baton_status status)
     return status == BATON_ERR_DEVICE || status == BATON_ERR_OUT_OF_MEMORY;
 }
 
+/* What the transport says of a chunk, as a reason of the session's: cancelled and local are words of ours. */
+static inline baton_status baton__of_transport(baton_status status)
+{
+    return status == BATON_ERR_CANCELLED || baton__is_local(status) ? BATON_ERR_PEER_LOST : status;
+}
+
 /* The end of a chunk that has left or come, or was dropped: its operation and its peer learn it, unless it was abandoned before. */
 void baton__chunk_over(baton__chunk *chunk, baton_status status, int native);
 

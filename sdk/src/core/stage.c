@@ -13,7 +13,9 @@ static baton__stage *stage_of(baton_connector *connector)
     if (connector->stage == NULL) {
         connector->stage = calloc(1, sizeof(*connector->stage));
         if (connector->stage != NULL) {
+            size_t bytes = connector->options.stage_bytes;
             connector->stage->connector = connector;
+            connector->stage->buffers_max = (uint32_t)((bytes == 0 ? BATON__STAGE_BYTES : bytes) / BATON__STAGE_BUFFER);
             baton__slab_init(&connector->stage->detours, sizeof(baton__detour));
         }
     }
@@ -91,7 +93,7 @@ static void moved(baton__transfer *transfer, baton_status status, int native)
     if (status == BATON_OK && chunk->incoming && chunk->peer != NULL) {
         arrived(chunk->detour);
     } else {
-        baton__chunk_over(chunk, status, native);
+        baton__chunk_over(chunk, baton__of_transport(status), native);
     }
 }
 
@@ -105,7 +107,7 @@ static void send_on(baton__detour *detour)
     baton_status status = detour->stage->connector->table->send_chunk(chunk->peer->endpoint, chunk->header, BATON__FRAME_SIZE,
                                                                       in_buffer(detour, &slice), &chunk->transfer, &pending, &native);
     if (!pending) {
-        baton__chunk_over(chunk, status, native);
+        baton__chunk_over(chunk, baton__of_transport(status), native);
     }
 }
 
@@ -147,7 +149,7 @@ static baton_status may_start(baton__detour *detour)
         return BATON_OK;
     }
     const baton__stage_side *side = baton__stage_side_of(detour->stage, op->device);
-    return side == NULL ? BATON_ERR_OUT_OF_MEMORY : baton__stage_take(detour->stage, side, &detour->buffer);
+    return side == NULL ? BATON_ERR_OUT_OF_MEMORY : baton__stage_take(detour->stage, side, chunk->incoming, &detour->buffer);
 }
 
 static void start(baton__detour *detour, const void *bytes)
@@ -329,6 +331,11 @@ void baton__stage_leave(baton__peer *peer)
 bool baton__stage_is_copying(const baton__chunk *chunk)
 {
     return chunk->detour != NULL && chunk->detour->phase == BATON__STAGE_COPYING;
+}
+
+baton_connector *baton__stage_connector(const baton__chunk *chunk)
+{
+    return chunk->detour->stage->connector;
 }
 
 bool baton__stage_shields(const baton__chunk *chunk)

@@ -22,7 +22,11 @@ typedef enum baton__stage_phase {
 } baton__stage_phase;
 
 /* What of an operation needs it (bits of `staged`). */
-enum { BATON__STAGED_BY_COPY = 1, BATON__STAGED_BY_GATE = 2 };
+enum {
+    BATON__STAGED_BY_COPY = 1,
+    BATON__STAGED_BY_GATE = 2,
+    BATON__STAGED_LEFT = 4 /* a device does not end a copy: the operation ends QUARANTINED */
+};
 
 enum { BATON__STAGE_BYTES = 16 << 20, BATON__STAGE_BYTES_MIN = 4 << 20, BATON__STAGE_BYTES_MAX = 32 << 20 };
 
@@ -65,6 +69,8 @@ void baton__stage_drop(baton_operation *operation, const baton__grant *grant);
 void baton__stage_leave(baton__peer *peer);
 /* A device is copying the chunk. */
 bool baton__stage_is_copying(const baton__chunk *chunk);
+/* Of a chunk on a detour. */
+baton_connector *baton__stage_connector(const baton__chunk *chunk);
 /* The transport has a buffer in the place of the operation's memory. */
 bool baton__stage_shields(const baton__chunk *chunk);
 /* The chunk, which is on a detour, is over or given up, and nobody reaches its buffer any more. */

@@ -24,6 +24,12 @@ baton__stage_side *baton__stage_side_of(baton__stage *stage, baton_device device
     return side;
 }
 
+/* Of the runtime's reasons only the lack of memory is one of its own. */
+static baton_status of_device(baton_status status)
+{
+    return status == BATON_OK || status == BATON_ERR_BUSY || status == BATON_ERR_OUT_OF_MEMORY ? status : BATON_ERR_DEVICE;
+}
+
 static baton_status pin_slab(baton__stage *stage, const baton__stage_side *side)
 {
     void *pointer = NULL;
@@ -45,14 +51,19 @@ static baton_status pin_slab(baton__stage *stage, const baton__stage_side *side)
     return BATON_OK;
 }
 
-baton_status baton__stage_take(baton__stage *stage, const baton__stage_side *side, uint8_t **buffer_out)
+baton_status baton__stage_take(baton__stage *stage, const baton__stage_side *side, bool incoming, uint8_t **buffer_out)
 {
-    size_t wanted = stage->connector->options.stage_bytes;
-    uint64_t most = (wanted == 0 ? BATON__STAGE_BYTES : wanted) / BATON__STAGE_BUFFER;
-    if (stage->free_count == 0 && stage->buffers + BATON__STAGE_SLAB <= most) {
+    uint32_t left = stage->free_count + stage->buffers_max - stage->buffers;
+    if (!incoming && left <= stage->buffers_max / 4) {
+        return BATON_ERR_BUSY;
+    }
+    if (stage->free_count == 0 && stage->buffers + BATON__STAGE_SLAB <= stage->buffers_max) {
         baton_status status = pin_slab(stage, side);
         if (status != BATON_OK && stage->buffers == 0) {
-            return status;
+            return of_device(status);
+        }
+        if (status != BATON_OK) {
+            stage->buffers_max = stage->buffers; /* more are not to be had */
         }
     }
     if (stage->free_count == 0) {
@@ -91,7 +102,7 @@ baton_status baton__stage_copy(baton__stage *stage, baton__stage_side *side, bat
     }
     if (status != BATON_OK) {
         close_if_unused(side, lane); /* else with the last of its copies */
-        return status;
+        return of_device(status);
     }
     detour->phase = BATON__STAGE_COPYING;
     detour->ticket = ++lane->begun;

@@ -41,13 +41,18 @@ struct baton__stage {
     uint8_t *free[BATON__STAGE_BUFFERS_MAX];
     uint32_t free_count;
     uint32_t buffers; /* free or in use */
+    uint32_t buffers_max; /* as many may be pinned */
     uint32_t copying; /* on all lanes */
 };
 
 /* NULL: no memory. */
 baton__stage_side *baton__stage_side_of(baton__stage *stage, baton_device device);
-/* ERR_BUSY: all are in use, and there may be no more. Other errors: none is in use, and none can be had. */
-baton_status baton__stage_take(baton__stage *stage, const baton__stage_side *side, uint8_t **buffer_out);
+/*
+ * The last quarter is for what comes in. A chunk that goes out keeps its buffer until its reader has fetched it, and a reader that has to wait for a
+ * buffer of its own would otherwise wait for us, as we for it; what comes in needs nobody any more.
+ * ERR_BUSY: all are in use, and there may be no more. ERR_DEVICE, ERR_OUT_OF_MEMORY: none is in use, and none can be had.
+ */
+baton_status baton__stage_take(baton__stage *stage, const baton__stage_side *side, bool incoming, uint8_t **buffer_out);
 void baton__stage_give(baton__stage *stage, uint8_t *buffer);
 /* Begins the copy between the detour's buffer and its memory. Errors: ERR_DEVICE, ERR_OUT_OF_MEMORY. */
 baton_status baton__stage_copy(baton__stage *stage, baton__stage_side *side, baton__detour *detour, int *native_out);

@@ -90,6 +90,22 @@ Test(stage, what_finds_no_buffer_waits_and_comes_later)
     }
 }
 
+/* Either side's buffers hold what the other one has to fetch: some are kept for what comes in. */
+Test(stage, two_sides_that_fill_each_other_do_not_wait_for_ever)
+{
+    enum { EACH = 16 };
+    static handed all[2 * EACH];
+    for (int i = 0; i < 2 * EACH; i++) { /* half of them read by the consumer, half written by it */
+        cuda_pair_begin(&all[i], i % 2 == 0, 1, 12 * CHUNK, BATON_COMPLETION_COMMIT, 0, SOURCE_ON_DEVICE | TARGET_ON_DEVICE);
+    }
+    for (int i = 0; i < 2 * EACH; i++) {
+        CUDA_PAIR_UNTIL(cuda_pair_is_over(&all[i]));
+        pair_expect(&all[i], BATON_OK, BATON_OK);
+        cr_assert(cuda_pair_is_right(&all[i]), "hand-off %d", i);
+        pair_end(&all[i]);
+    }
+}
+
 static void cancel_at(bool read, int on, unsigned turns)
 {
     static handed h;

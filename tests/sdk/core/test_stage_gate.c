@@ -162,6 +162,27 @@ Test(stage_gate, a_lost_session_does_not_open_it)
     }
 }
 
+Test(stage_gate, an_operation_that_fails_at_once_waits_for_nothing)
+{
+    static handed h;
+    fake_set_unreachable(true);
+    baton_descriptor *gated = NULL;
+    begin_gated(&h, true, 4 * CHUNK, TARGET_ON_DEVICE, &gated);
+    cr_assert_eq(fake_cuda_launch_hold(stream), 0);
+    cr_assert_eq(baton_descriptor_after_stream(h.target[0], stream), BATON_OK, "%s", baton_error_text());
+    pair_offer(&h, BATON_COMPLETION_COMMIT, 0);
+    CUDA_PAIR_UNTIL(baton_operation_is_over(h.active));
+    cr_assert_neq(baton_operation_reason(h.active), BATON_OK);
+    fake_set_unreachable(false);
+    cr_assert_eq(baton_operation_cancel(h.passive), BATON_OK);
+    CUDA_PAIR_UNTIL(cuda_pair_is_over(&h));
+    pair_end(&h);
+    cr_assert_eq(fake_cuda_release(stream), 0);
+    turn_often();
+    fake_clock_advance_ms(1000);
+    turn_often(); /* a timer of it would be gone with its memory */
+}
+
 Test(stage_gate, the_deadline_ends_what_waits_for_ever)
 {
     static handed h;
