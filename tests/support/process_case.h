@@ -49,27 +49,31 @@ static inline void case_end(void)
     baton_connector_destroy(connector);
 }
 
-/* One test for each choice of transports. */
-#define PROCESS_CASE(name)        \
-    static void name(void);       \
-    Test(processes_default, name) \
-    {                             \
-        case_begin(NULL);         \
-        name();                   \
-        case_end();               \
-    }                             \
-    Test(processes_tcp, name)     \
-    {                             \
-        case_begin("tcp,self");   \
-        name();                   \
-        case_end();               \
-    }                             \
-    Test(processes_posix, name)   \
-    {                             \
-        case_begin("posix,self"); \
-        name();                   \
-        case_end();               \
-    }                             \
+#define PROCESS_CASE_OVER(suite, tls, name) \
+    Test(suite, name)                       \
+    {                                       \
+        case_begin(tls);                    \
+        name();                             \
+        case_end();                         \
+    }
+
+/* One test for each choice of transports, or for one alone. */
+#if defined(BATON_TEST_ONLY_DEFAULT)
+#define PROCESS_CASES(name) PROCESS_CASE_OVER(processes_default, NULL, name)
+#elif defined(BATON_TEST_ONLY_TCP)
+#define PROCESS_CASES(name) PROCESS_CASE_OVER(processes_tcp, "tcp,self", name)
+#elif defined(BATON_TEST_ONLY_POSIX)
+#define PROCESS_CASES(name) PROCESS_CASE_OVER(processes_posix, "posix,self", name)
+#else
+#define PROCESS_CASES(name)                            \
+    PROCESS_CASE_OVER(processes_default, NULL, name)   \
+    PROCESS_CASE_OVER(processes_tcp, "tcp,self", name) \
+    PROCESS_CASE_OVER(processes_posix, "posix,self", name)
+#endif
+
+#define PROCESS_CASE(name)  \
+    static void name(void); \
+    PROCESS_CASES(name)     \
     static void name(void)
 
 /* An operation of the test's own connector, with its memory. */

@@ -145,12 +145,13 @@ baton_status baton__gates_take(baton_operation *op)
         }
     }
     op->gates = gates;
+    op->staged |= BATON__STAGED_BY_GATE;
     return BATON_OK;
 }
 
 void baton__gates_begin(baton_operation *op)
 {
-    if (op->gates == NULL || is_over(op)) {
+    if ((op->staged & BATON__STAGED_BY_GATE) == 0 || is_over(op)) {
         return;
     }
     look_later(op->gates);
@@ -160,7 +161,7 @@ void baton__gates_begin(baton_operation *op)
 void baton__gates_leave(baton_operation *op)
 {
     baton__gates *gates = op->gates;
-    if (gates == NULL) {
+    if ((op->staged & BATON__STAGED_BY_GATE) == 0) {
         return;
     }
     baton_loop_timer_stop(op->connector->loop, &gates->timer);
@@ -176,17 +177,16 @@ void baton__gates_leave(baton_operation *op)
 void baton__gates_fini(baton_operation *op)
 {
     baton__gates *gates = op->gates;
-    if (gates == NULL) {
-        return;
+    if ((op->staged & BATON__STAGED_BY_GATE) == 0) {
+        return; /* and nothing of it is looked at: op->gates lies on another line of the cache */
     }
     for (uint32_t i = 0; i < gates->count; i++) {
         baton__gate_release(gates->list[i]);
     }
-    op->gates = NULL;
     free(gates);
 }
 
 bool baton__gates_are_open(const baton_operation *op)
 {
-    return op->gates == NULL || op->gates->open == op->gates->count;
+    return (op->staged & BATON__STAGED_BY_GATE) == 0 || op->gates->open == op->gates->count;
 }

@@ -161,9 +161,7 @@ void baton__operation_end(baton_operation *op, baton_status reason, int native)
     op->reason = reason;
     op->native = native;
     leave_tables(op);
-    if ((op->staged & BATON__STAGED_BY_GATE) != 0) {
-        baton__gates_leave(op);
-    }
+    baton__gates_leave(op);
     baton_operation_status status = baton__status_for(reason);
     count_end(op->connector, status);
     BATON__UNCOUNT(op->connector, operations_live);

@@ -65,9 +65,7 @@ void baton__operation_unref(baton_operation *op)
         free(op->descriptors);
         free((baton__run *)op->layout.runs);
     }
-    if ((op->staged & BATON__STAGED_BY_GATE) != 0) {
-        baton__gates_fini(op);
-    }
+    baton__gates_fini(op);
     baton__pollable_close(op->fd);
     free(op->result);
     baton_connector *connector = op->connector;

@@ -94,6 +94,7 @@ baton_status baton__stage_copy(baton__stage *stage, baton__stage_side *side, bat
     baton_status status = BATON_OK;
     if (lane->lane == NULL) {
         lane->begun = 0;
+        lane->over = 0;
         status = side->table->open(side->id, &lane->lane);
     }
     if (status == BATON_OK) {
@@ -118,9 +119,11 @@ static baton__detour *take_copied(baton__stage *stage, const baton__stage_side *
     if (oldest == NULL) {
         return NULL;
     }
-    uint64_t over = 0;
-    *status_out = lane->lane == NULL ? BATON_ERR_DEVICE : side->table->poll(lane->lane, &over, native_out);
-    if (*status_out == BATON_OK && oldest->ticket > over) {
+    *status_out = BATON_OK;
+    if (oldest->ticket > lane->over) {
+        *status_out = side->table->poll(lane->lane, &lane->over, native_out);
+    }
+    if (*status_out == BATON_OK && oldest->ticket > lane->over) {
         return NULL;
     }
     DL_DELETE(lane->copying, oldest);

@@ -15,6 +15,7 @@ enum {
 typedef struct baton__stage_lane {
     baton__lane *lane; /* NULL: not opened, or broken */
     uint64_t begun;    /* copies */
+    uint64_t over;     /* so many of them, when it was asked last */
     baton__detour *copying; /* oldest first */
 } baton__stage_lane;
 

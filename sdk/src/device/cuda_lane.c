@@ -171,26 +171,33 @@ static int copy_all(const baton__lane *lane, const baton__slice *slice, uint8_t 
     return baton__cuda_event_record(lane->events[lane->begun % BATON__LANE_MAX], lane->stream);
 }
 
-static baton_status begin(baton__lane *lane, const baton__slice *slice, void *to, const void *from, int *native_out)
+/* ERR_DEVICE: the lane is broken, now or before. On success the caller leaves. */
+static baton_status enter(baton__lane *lane, baton__cuda_visit *visit_out, int *native_out)
 {
-    baton__cuda_visit visit;
-    const char *what = NULL;
     if (lane->native != BATON__CUDA_OK) {
         return fail_broken(lane, native_out);
-    }
-    if (lane->begun - lane->over == BATON__LANE_MAX) {
-        return baton__fail_as_is(BATON_ERR_BUSY, "a lane of copies is full");
     }
     baton_status status = baton__cuda_load();
     if (status != BATON_OK) {
         *native_out = 0;
         return status;
     }
-    int code = baton__cuda_enter(lane->device, &visit);
-    if (code != BATON__CUDA_OK) {
-        return break_lane(lane, code, "cudaSetDevice", native_out);
+    int code = baton__cuda_enter(lane->device, visit_out);
+    return code == BATON__CUDA_OK ? BATON_OK : break_lane(lane, code, "cudaSetDevice", native_out);
+}
+
+static baton_status begin(baton__lane *lane, const baton__slice *slice, void *to, const void *from, int *native_out)
+{
+    baton__cuda_visit visit;
+    const char *what = NULL;
+    if (lane->native == BATON__CUDA_OK && lane->begun - lane->over == BATON__LANE_MAX) {
+        return baton__fail_as_is(BATON_ERR_BUSY, "a lane of copies is full");
     }
-    code = copy_all(lane, slice, to, from, &what);
+    baton_status status = enter(lane, &visit, native_out);
+    if (status != BATON_OK) {
+        return status;
+    }
+    int code = copy_all(lane, slice, to, from, &what);
     if (code == BATON__CUDA_OK) {
         lane->begun++;
     } else {
@@ -235,21 +242,13 @@ static baton_status look(baton__lane *lane, uint64_t *over_out, int *native_out)
 static baton_status lane_poll(baton__lane *lane, uint64_t *over_out, int *native_out)
 {
     baton__cuda_visit visit;
-    if (lane->native != BATON__CUDA_OK) {
-        return fail_broken(lane, native_out);
-    }
-    if (lane->over == lane->begun) {
+    if (lane->native == BATON__CUDA_OK && lane->over == lane->begun) {
         *over_out = lane->over;
         return BATON_OK;
     }
-    baton_status status = baton__cuda_load();
+    baton_status status = enter(lane, &visit, native_out);
     if (status != BATON_OK) {
-        *native_out = 0;
         return status;
-    }
-    int code = baton__cuda_enter(lane->device, &visit);
-    if (code != BATON__CUDA_OK) {
-        return break_lane(lane, code, "cudaSetDevice", native_out);
     }
     status = look(lane, over_out, native_out);
     baton__cuda_leave(&visit);

@@ -1,76 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads that take and give back: nobody may have what another has, and nothing may be lost. */
+/* Pieces of a depot, more than the ring has places: the slab has its share. */
 #include "base/depot.h"
-
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-enum { THREADS = 4, ROUNDS = 20000, HELD = 400 }; /* more than the ring has places, together: the slab has its share */
+#include "support/race_pieces.h"
 
 static baton__depot depot;
-static int wrong; /* atomic */
 
-typedef struct piece {
-    uint32_t owner; /* not atomic: two owners at a time are a race that ThreadSanitizer sees */
-    uint32_t more[15];
-} piece;
-
-static void take(piece **held, uint32_t self)
+static void *take_piece(void)
 {
-    *held = baton__depot_take(&depot);
-    if (*held == NULL || (*held)->owner != 0 || (*held)->more[14] != 0) {
-        (void)__atomic_add_fetch(&wrong, 1, __ATOMIC_RELAXED);
-        return;
-    }
-    (*held)->owner = self;
-    (*held)->more[14] = self;
+    return baton__depot_take(&depot);
 }
 
-static void give(piece **held, uint32_t self)
+static void give_piece(void *memory)
 {
-    if (*held != NULL && (*held)->owner != self) {
-        (void)__atomic_add_fetch(&wrong, 1, __ATOMIC_RELAXED);
-    }
-    baton__depot_give(&depot, *held);
-    *held = NULL;
+    baton__depot_give(&depot, memory);
 }
 
-static void *run(void *argument)
+static void init_pieces(size_t size)
 {
-    uint32_t self = (uint32_t)(uintptr_t)argument;
-    piece *held[HELD] = {0};
-    uint32_t random = self;
-    for (int i = 0; i < ROUNDS; i++) {
-        random = random * 1103515245U + 12345U;
-        piece **place = &held[(random >> 8) % HELD];
-        if (*place == NULL) {
-            take(place, self);
-        } else {
-            give(place, self);
-        }
-    }
-    for (int i = 0; i < HELD; i++) {
-        give(&held[i], self);
-    }
-    return NULL;
+    baton__depot_init(&depot, size);
+}
+
+static void fini_pieces(void)
+{
+    baton__depot_fini(&depot);
 }
 
 int main(void)
 {
-    pthread_t threads[THREADS];
-    baton__depot_init(&depot, sizeof(piece));
-    for (uintptr_t i = 0; i < THREADS; i++) {
-        if (pthread_create(&threads[i], NULL, run, (void *)(i + 1)) != 0) {
-            return 1;
-        }
-    }
-    for (int i = 0; i < THREADS; i++) {
-        (void)pthread_join(threads[i], NULL);
-    }
-    baton__depot_fini(&depot);
-    if (wrong != 0) {
-        (void)printf("%d pieces were wrong\n", wrong);
-    }
-    return wrong == 0 ? 0 : 1;
+    return race_pieces();
 }

@@ -55,16 +55,19 @@ Test(stage, copies_and_transfers_overlap)
 {
     static handed h;
     uint32_t most = 0;
+    bool both_copied = false;
     fake_cuda_set_copy_delay_us(500);
     cuda_pair_begin(&h, true, 1, 32 * CHUNK, BATON_COMPLETION_COMMIT, 0, SOURCE_ON_DEVICE | TARGET_ON_DEVICE);
     while (!cuda_pair_is_over(&h)) {
         cuda_pair_turn();
         uint32_t now = h.passive->inflight + h.active->inflight;
         most = now > most ? now : most;
+        both_copied = both_copied || (baton__stage_is_busy(connectors[ORIGIN]) && baton__stage_is_busy(connectors[CONSUMER]));
     }
     pair_expect(&h, BATON_OK, BATON_OK);
     cr_assert(cuda_pair_is_right(&h));
     cr_assert_geq(most, 3);
+    cr_assert(both_copied, "never a copy on both sides at the same time");
     pair_end(&h);
 }
 
