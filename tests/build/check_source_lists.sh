@@ -9,12 +9,13 @@ shopt -s nullglob globstar
 cd "$1"
 unlisted=0
 
-# check MODULE FILE...: FILE stands in the list by its path relative to MODULE.
+# check MODULE FILE...: FILE stands in the list by its path relative to MODULE, or in a list that it includes.
 check() {
-    local module=$1 file
+    local module=$1 file lists
+    lists=("$module/CMakeLists.txt" "$module"/*/library.cmake)
     shift
     for file in "$@"; do
-        if ! grep -qE "(^|[[:space:]])${file#"$module"/}([[:space:]]|\)|\$)" "$module/CMakeLists.txt"; then
+        if ! grep -qE "(^|[[:space:]])${file#"$module"/}([[:space:]]|\)|\$)" "${lists[@]}"; then
             printf '%s is not in %s/CMakeLists.txt\n' "$file" "$module"
             unlisted=$((unlisted + 1))
         fi
@@ -27,8 +28,9 @@ check samples samples/**/*.c
 tests=()
 for file in tests/**/*.c; do
     # The first are compiled by tests of their own, the others have a list of their own.
-    [[ $file == tests/build/* || $file == tests/bench/* ]] || tests+=("$file")
+    [[ $file == tests/build/* || $file == tests/bench/* || $file == tests/gpu/* ]] || tests+=("$file")
 done
 check tests "${tests[@]}"
 check tests/bench tests/bench/*.c
+check tests/gpu tests/gpu/*.c
 ((unlisted == 0))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Memory of the host or of a device, for programs that are run with either: where BATON_TEST_DEVICE says so, `here` in the test, `there` in the
- * process beside it, or `both`. The bytes of a device are reached by the stand-in's own way, found in the library that BATON_CUDART
- * names.
+ * process beside it, or `both`. The bytes of a device are reached by the runtime that BATON_CUDART names: by the stand-in's own way where it is
+ * that, since a look must be possible on a connector's thread too, else, or with BATON_TEST_MEMCPY, by cudaMemcpy.
  */
 #ifndef BATON_TEST_ANY_MEMORY_H
 #define BATON_TEST_ANY_MEMORY_H
@@ -21,6 +21,7 @@ static inline baton_device any_device(const char *side)
     return on_device ? (baton_device){BATON_DEVICE_KIND_CUDA, 0} : BATON_DEVICE_HOST;
 }
 
+/* NULL where the runtime has none. */
 static inline void *any_function(const char *name)
 {
     static void *library;
@@ -28,12 +29,39 @@ static inline void *any_function(const char *name)
     if (library == NULL && path != NULL) {
         library = dlopen(path, RTLD_NOW);
     }
-    void *found = library == NULL ? NULL : dlsym(library, name);
-    if (found == NULL) {
-        (void)fprintf(stderr, "no %s in %s\n", name, path == NULL ? "nothing" : path);
+    return library == NULL ? NULL : dlsym(library, name);
+}
+
+/* When it returns the bytes are there. */
+static inline int any_copy_by_runtime(void *to, const void *from, size_t size)
+{
+    enum { COPY_DEFAULT = 4 }; /* cudaMemcpyDefault */
+    int (*copy)(void *, const void *, size_t, int);
+    int (*finish)(void *); /* from pageable memory a copy may still be under way */
+    *(void **)&copy = any_function("cudaMemcpy");
+    *(void **)&finish = any_function("cudaStreamSynchronize");
+    if (copy == NULL || finish == NULL) {
+        return -1;
+    }
+    int result = copy(to, from, size, COPY_DEFAULT);
+    return result != 0 ? result : finish(NULL);
+}
+
+static inline void any_copy(void *to, const void *from, size_t size, bool to_device)
+{
+    int (*poke)(void *, const void *, size_t) = NULL;
+    int (*peek)(const void *, void *, size_t) = NULL;
+    if (getenv("BATON_TEST_MEMCPY") == NULL) {
+        *(void **)&poke = any_function("fake_cuda_poke");
+        *(void **)&peek = any_function("fake_cuda_peek");
+    }
+    int result = poke == NULL || peek == NULL ? any_copy_by_runtime(to, from, size)
+                 : to_device                  ? poke(to, from, size)
+                                              : peek(from, to, size);
+    if (result != 0) {
+        (void)fprintf(stderr, "memory of a device cannot be reached: %d\n", result);
         abort();
     }
-    return found;
 }
 
 static inline bool any_is_host(const baton_descriptor *memory)
@@ -44,7 +72,6 @@ static inline bool any_is_host(const baton_descriptor *memory)
 /* The bytes as they are now; any_done gives them back. */
 static inline uint8_t *any_look(const baton_descriptor *memory)
 {
-    int (*peek)(const void *, void *, size_t);
     size_t size = baton_descriptor_size(memory);
     uint8_t *bytes = malloc(size);
     if (bytes == NULL) {
@@ -54,10 +81,7 @@ static inline uint8_t *any_look(const baton_descriptor *memory)
         memcpy(bytes, baton_descriptor_pointer(memory), size);
         return bytes;
     }
-    *(void **)&peek = any_function("fake_cuda_peek");
-    if (peek(baton_descriptor_pointer(memory), bytes, size) != 0) {
-        abort();
-    }
+    any_copy(bytes, baton_descriptor_pointer(memory), size, false);
     return bytes;
 }
 
@@ -68,21 +92,17 @@ static inline void any_done(uint8_t *bytes)
 
 static inline void any_fill(const baton_descriptor *memory, uint64_t seed)
 {
-    int (*poke)(void *, const void *, size_t);
     size_t size = baton_descriptor_size(memory);
     if (any_is_host(memory)) {
         pattern_fill(baton_descriptor_pointer(memory), size, seed);
         return;
     }
     uint8_t *bytes = malloc(size);
-    *(void **)&poke = any_function("fake_cuda_poke");
     if (bytes == NULL) {
         abort();
     }
     pattern_fill(bytes, size, seed);
-    if (poke(baton_descriptor_pointer(memory), bytes, size) != 0) {
-        abort();
-    }
+    any_copy(baton_descriptor_pointer(memory), bytes, size, true);
     free(bytes);
 }
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hand-offs between two connectors over the fake transport, with memory of CUDA devices on either side; the runtime is the stand-in. */
+/* Hand-offs between two connectors over the fake transport, with memory of CUDA devices on either side; the runtime is the stand-in, or that of a GPU (cuda_control.h). */
 #ifndef BATON_TEST_CUDA_PAIR_H
 #define BATON_TEST_CUDA_PAIR_H
 
-#include "fake_cuda/fake_cuda.h"
+#include "support/cuda_control.h"
 #include "support/fake_pair.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -18,27 +17,31 @@ enum { ON_HOST = 0, SOURCE_ON_DEVICE = 1, TARGET_ON_DEVICE = 2 };
 /* baton loads the very library that the test is linked with. */
 static inline void cuda_pair_choose_runtime(void)
 {
-    Dl_info info;
-    cr_assert_neq(dladdr((void *)(uintptr_t)fake_cuda_leaks, &info), 0);
-    cr_assert_eq(setenv("BATON_CUDART", info.dli_fname, 1), 0);
+    const char *path = cuda_control_runtime();
+    cr_assert_not_null(path);
+    cr_assert_eq(setenv("BATON_CUDART", path, 1), 0);
 }
 
 static inline void cuda_pair_open(void)
 {
     cuda_pair_choose_runtime();
+#ifndef BATON_TEST_ON_GPU
     fake_cuda_set_forbid_sync(true);
+#endif
     pair_open();
 }
 
 static inline void cuda_pair_close(void)
 {
-    fake_cuda_counts counts;
     pair_close();
+#ifndef BATON_TEST_ON_GPU
+    fake_cuda_counts counts;
     (void)fake_cuda_leaks(&counts);
     /* Some streams stay for the next: one that allocates for each device, and those that gates have waited on. */
     bool clean = counts.device_allocations == 0 && counts.pinned_allocations == 0 && counts.streams <= 4 && counts.events <= 4;
     cr_expect(clean, "%zu on devices, %zu pinned, %zu streams, %zu events are left", counts.device_allocations,
                  counts.pinned_allocations, counts.streams, counts.events);
+#endif
 }
 
 static inline baton_descriptor *cuda_pair_memory(size_t size, bool on_device)
@@ -59,7 +62,7 @@ static inline void cuda_pair_fill(const baton_descriptor *memory, uint64_t seed)
     uint8_t *bytes = malloc(size);
     cr_assert_not_null(bytes);
     pattern_fill(bytes, size, seed);
-    cr_assert_eq(fake_cuda_poke(baton_descriptor_pointer(memory), bytes, size), 0);
+    cr_assert_eq(cuda_control_poke(baton_descriptor_pointer(memory), bytes, size), 0);
     free(bytes);
 }
 
@@ -72,7 +75,7 @@ static inline uint8_t *cuda_pair_bytes(const baton_descriptor *memory)
     if (baton_descriptor_device(memory).kind == BATON_DEVICE_KIND_HOST) {
         memcpy(bytes, baton_descriptor_pointer(memory), size);
     } else {
-        cr_assert_eq(fake_cuda_peek(baton_descriptor_pointer(memory), bytes, size), 0);
+        cr_assert_eq(cuda_control_peek(baton_descriptor_pointer(memory), bytes, size), 0);
     }
     return bytes;
 }

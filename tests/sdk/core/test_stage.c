@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory of a device on one side or both, through pinned buffers; over the fake transport and the stand-in of the CUDA runtime, whose
- * copies are real and take their time. A host access of device memory would end the test with a fault. */
+ * copies are real and take their time, or on a GPU. A host access of device memory would end the test with a fault. */
 #include "support/cuda_pair.h"
 
 enum { CHUNK = BATON__CHUNK_BYTES };
@@ -50,13 +50,14 @@ Test(stage, the_report_names_the_path)
     pair_end(&h);
 }
 
+#ifndef BATON_TEST_ON_GPU /* the copies are slowed down */
 /* Three steps at once: while one chunk is copied from the device, others travel. */
 Test(stage, copies_and_transfers_overlap)
 {
     static handed h;
     uint32_t most = 0;
     bool both_copied = false;
-    fake_cuda_set_copy_delay_us(500);
+    cuda_control_slow_copies(500);
     cuda_pair_begin(&h, true, 1, 32 * CHUNK, BATON_COMPLETION_COMMIT, 0, SOURCE_ON_DEVICE | TARGET_ON_DEVICE);
     while (!cuda_pair_is_over(&h)) {
         cuda_pair_turn();
@@ -70,13 +71,14 @@ Test(stage, copies_and_transfers_overlap)
     cr_assert(both_copied, "never a copy on both sides at the same time");
     pair_end(&h);
 }
+#endif
 
 /* Far more chunks than buffers: those of the peers wait where they are. */
 Test(stage, what_finds_no_buffer_waits_and_comes_later)
 {
     enum { MANY = 24 };
     static handed all[MANY];
-    fake_cuda_set_copy_delay_us(200);
+    cuda_control_slow_copies(200);
     for (int i = 0; i < MANY; i++) {
         cuda_pair_begin(&all[i], i % 2 == 0, 1, 6 * CHUNK, BATON_COMPLETION_COMMIT, 0, 1 + i % 3);
     }
@@ -85,9 +87,11 @@ Test(stage, what_finds_no_buffer_waits_and_comes_later)
         pair_expect(&all[i], BATON_OK, BATON_OK);
         cr_assert(cuda_pair_is_right(&all[i]), "hand-off %d", i);
     }
+#ifndef BATON_TEST_ON_GPU
     fake_cuda_counts counts;
     (void)fake_cuda_leaks(&counts);
     cr_assert_leq(counts.pinned_bytes, 2 * 16 * 1024 * 1024, "of two connectors");
+#endif
     for (int i = 0; i < MANY; i++) {
         pair_end(&all[i]);
     }
@@ -126,7 +130,7 @@ static void cancel_at(bool read, int on, unsigned turns)
 
 Test(stage, a_cancel_at_any_moment_ends_both_sides_with_quiet_memory)
 {
-    fake_cuda_set_copy_delay_us(100);
+    cuda_control_slow_copies(100);
     for (int on = SOURCE_ON_DEVICE; on <= (SOURCE_ON_DEVICE | TARGET_ON_DEVICE); on++) {
         for (unsigned turns = 0; turns < 40; turns++) {
             cancel_at(turns % 3 != 0, on, turns);
@@ -137,7 +141,7 @@ Test(stage, a_cancel_at_any_moment_ends_both_sides_with_quiet_memory)
 Test(stage, a_lost_session_is_made_good)
 {
     static handed h;
-    fake_cuda_set_copy_delay_us(100);
+    cuda_control_slow_copies(100);
     hand_over(true, BATON_COMPLETION_COMMIT, 1, 1, SOURCE_ON_DEVICE); /* the two know each other */
     for (unsigned turns = 1; turns < 30; turns++) {
         cuda_pair_begin(&h, turns % 2 == 0, 1, 16 * CHUNK, BATON_COMPLETION_COMMIT, 0, 1 + (int)(turns % 3));
@@ -152,6 +156,7 @@ Test(stage, a_lost_session_is_made_good)
     }
 }
 
+#ifndef BATON_TEST_ON_GPU /* calls are made to fail */
 /* The side whose device fails says so, the other one that its peer failed; nothing else suffers. */
 static void fail_a_copy(bool read, int on, const char *rules)
 {
@@ -189,6 +194,7 @@ Test(stage, without_pinned_memory_the_operation_says_so)
     pair_expect(&h, BATON_ERR_OUT_OF_MEMORY, BATON_ERR_PEER_FAILED);
     pair_end(&h);
 }
+#endif
 
 Test(stage, strided_memory_is_gathered_and_scattered)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory that waits for a stream or an event of the application: not touched before, in time after; over the fake transport and the stand-in
- * of the CUDA runtime. */
+ * of the CUDA runtime, or on a GPU. */
 #include "support/cuda_pair.h"
 
 #include <cuda_runtime_api.h>
@@ -56,7 +56,7 @@ static void read_what_a_kernel_fills(bool read, size_t size, bool by_event)
     static handed h;
     baton_descriptor *gated = NULL;
     begin_gated(&h, read, size, SOURCE_ON_DEVICE, &gated);
-    cr_assert_eq(fake_cuda_launch_fill(baton_descriptor_pointer(gated), size, VALUE, KERNEL_MS, stream), 0);
+    cr_assert_eq(cuda_control_fill(baton_descriptor_pointer(gated), size, VALUE, KERNEL_MS, stream), 0);
     if (by_event) {
         cudaEvent_t event;
         cr_assert_eq(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), cudaSuccess);
@@ -88,7 +88,7 @@ static void hold_back(handed *h, bool read, size_t size, int on, bool target)
     baton_descriptor *gated = NULL;
     begin_gated(h, read, size, on, &gated);
     gated = target ? h->target[0] : gated;
-    cr_assert_eq(fake_cuda_launch_hold(stream), 0);
+    cr_assert_eq(cuda_control_hold(stream), 0);
     cr_assert_eq(baton_descriptor_after_stream(gated, stream), BATON_OK, "%s", baton_error_text());
     pair_offer(h, BATON_COMPLETION_COMMIT, 0);
     turn_often();
@@ -109,7 +109,7 @@ Test(stage_gate, nothing_is_written_before_either)
             cr_assert_arr_eq(now, before, h.size);
             free(before);
             free(now);
-            cr_assert_eq(fake_cuda_release(stream), 0);
+            cr_assert_eq(cuda_control_release(stream), 0);
             CUDA_PAIR_UNTIL(cuda_pair_is_over(&h));
             pair_expect(&h, BATON_OK, BATON_OK);
             cr_assert(cuda_pair_is_right(&h), "on %d, case %u", on, i);
@@ -124,7 +124,7 @@ Test(stage_gate, memory_of_the_host_waits_too_and_then_goes_straight)
     static handed h;
     baton_operation_report report = {.struct_size = sizeof(report)};
     hold_back(&h, true, 6 * CHUNK, ON_HOST, false);
-    cr_assert_eq(fake_cuda_release(stream), 0);
+    cr_assert_eq(cuda_control_release(stream), 0);
     CUDA_PAIR_UNTIL(cuda_pair_is_over(&h));
     pair_expect(&h, BATON_OK, BATON_OK);
     cr_assert(cuda_pair_is_right(&h));
@@ -141,7 +141,7 @@ Test(stage_gate, a_cancel_does_not_wait_for_it)
         cr_assert_eq(baton_operation_cancel(i / 4 == 0 ? h.active : h.passive), BATON_OK);
         CUDA_PAIR_UNTIL(cuda_pair_is_over(&h));
         pair_end(&h);
-        cr_assert_eq(fake_cuda_release(stream), 0);
+        cr_assert_eq(cuda_control_release(stream), 0);
         turn_often(); /* whoever was told that it is open finds nothing to do */
     }
 }
@@ -154,7 +154,7 @@ Test(stage_gate, a_lost_session_does_not_open_it)
         fake_break();
         turn_often();
         cr_assert_eq(h.active->bytes_moved, 0);
-        cr_assert_eq(fake_cuda_release(stream), 0);
+        cr_assert_eq(cuda_control_release(stream), 0);
         CUDA_PAIR_UNTIL(cuda_pair_is_over(&h));
         pair_expect(&h, BATON_OK, BATON_OK);
         cr_assert(cuda_pair_is_right(&h));
@@ -168,7 +168,7 @@ Test(stage_gate, an_operation_that_fails_at_once_waits_for_nothing)
     fake_set_unreachable(true);
     baton_descriptor *gated = NULL;
     begin_gated(&h, true, 4 * CHUNK, TARGET_ON_DEVICE, &gated);
-    cr_assert_eq(fake_cuda_launch_hold(stream), 0);
+    cr_assert_eq(cuda_control_hold(stream), 0);
     cr_assert_eq(baton_descriptor_after_stream(h.target[0], stream), BATON_OK, "%s", baton_error_text());
     pair_offer(&h, BATON_COMPLETION_COMMIT, 0);
     CUDA_PAIR_UNTIL(baton_operation_is_over(h.active));
@@ -177,7 +177,7 @@ Test(stage_gate, an_operation_that_fails_at_once_waits_for_nothing)
     cr_assert_eq(baton_operation_cancel(h.passive), BATON_OK);
     CUDA_PAIR_UNTIL(cuda_pair_is_over(&h));
     pair_end(&h);
-    cr_assert_eq(fake_cuda_release(stream), 0);
+    cr_assert_eq(cuda_control_release(stream), 0);
     turn_often();
     fake_clock_advance_ms(1000);
     turn_often(); /* a timer of it would be gone with its memory */
@@ -191,7 +191,7 @@ Test(stage_gate, the_deadline_ends_what_waits_for_ever)
     CUDA_PAIR_UNTIL(cuda_pair_is_over(&h));
     cr_assert_eq(baton_operation_reason(h.passive), BATON_ERR_DEADLINE);
     pair_end(&h);
-    cr_assert_eq(fake_cuda_release(stream), 0);
+    cr_assert_eq(cuda_control_release(stream), 0);
 }
 
 Test(stage_gate, the_end_of_the_connector_does_not_wait_for_it)
@@ -208,7 +208,7 @@ Test(stage_gate, the_end_of_the_connector_does_not_wait_for_it)
     baton_operation_destroy(h.active);
     baton_descriptor_release(h.source[0]);
     baton_descriptor_release(h.target[0]);
-    cr_assert_eq(fake_cuda_release(stream), 0);
+    cr_assert_eq(cuda_control_release(stream), 0);
 }
 
 Test(stage_gate, only_an_operation_that_is_complete_is_waited_for_by_a_stream)
@@ -217,7 +217,7 @@ Test(stage_gate, only_an_operation_that_is_complete_is_waited_for_by_a_stream)
     hold_back(&h, true, CHUNK, SOURCE_ON_DEVICE | TARGET_ON_DEVICE, false);
     cr_assert_eq(baton_operation_stream_wait(h.active, stream), BATON_ERR_WRONG_STATE);
     cr_assert_eq(baton_operation_stream_wait(NULL, stream), BATON_ERR_INVALID_ARGUMENT);
-    cr_assert_eq(fake_cuda_release(stream), 0);
+    cr_assert_eq(cuda_control_release(stream), 0);
     CUDA_PAIR_UNTIL(cuda_pair_is_over(&h));
     cr_assert_eq(baton_operation_stream_wait(h.active, stream), BATON_OK, "%s", baton_error_text());
     pair_end(&h);
