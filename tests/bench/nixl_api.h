@@ -13,7 +13,7 @@
  * an error.
  */
 enum { NIXL_DONE = 0, NIXL_IN_PROGRESS = 1 };
-enum { NIXL_MEMORY_HOST = 0 };
+enum { NIXL_MEMORY_HOST = 0, NIXL_MEMORY_DEVICE = 1 };
 enum { NIXL_READ = 0, NIXL_WRITE = 1 };
 
 typedef struct nixl_agent_config {

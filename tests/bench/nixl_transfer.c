@@ -14,6 +14,7 @@
  */
 #include "measure.h"
 #include "nixl_api.h"
+#include "raw_memory.h"
 
 #include <poll.h>
 #include <sched.h>
@@ -35,6 +36,7 @@ typedef struct side {
     uint64_t *begin_ns; /* of each place in flight */
     double *latencies_us;
     bool is_threaded;
+    int peer_device; /* as raw_memory_device, of the other process */
 } side;
 
 static void check(int status, const char *what)
@@ -47,6 +49,16 @@ static void check(int status, const char *what)
 static bool is_writing(const side *self)
 {
     return strcmp(self->options.op, "write") == 0;
+}
+
+static int memory_kind(int device)
+{
+    return device < 0 ? NIXL_MEMORY_HOST : NIXL_MEMORY_DEVICE;
+}
+
+static uint64_t memory_id(int device)
+{
+    return device < 0 ? 0 : (uint64_t)device;
 }
 
 static void open_agent(side *self)
@@ -71,14 +83,14 @@ static void register_memory(side *self)
     if (self->memory == NULL) {
         measure_fail("no memory");
     }
-    check(self->nixl->create_reg_dlist(NIXL_MEMORY_HOST, &list), "list");
+    check(self->nixl->create_reg_dlist(memory_kind(raw_memory_device()), &list), "list");
     for (uint64_t i = 0; i < options->slots; i++) {
-        self->memory[i] = measure_memory(options->size_bytes);
+        self->memory[i] = raw_memory_new(options->size_bytes);
         if (is_source) {
-            measure_fill(self->memory[i], options->size_bytes, i);
+            raw_memory_fill(self->memory[i], options->size_bytes, i);
         }
         check(self->nixl->reg_dlist_add_desc(list, (uintptr_t)self->memory[i], options->size_bytes,
-                                             0, "", 0),
+                                             memory_id(raw_memory_device()), "", 0),
               "list");
     }
     check(self->nixl->register_mem(self->agent, list, NULL), "registration");
@@ -92,12 +104,15 @@ static void exchange(side *self, uintptr_t *remote)
     char *name = NULL;
     check(self->nixl->get_local_md(self->agent, &data, &size), "metadata");
     length = size;
+    int device = raw_memory_device();
+    measure_write(self->fd, &device, sizeof(device));
     measure_write(self->fd, &length, sizeof(length));
     measure_write(self->fd, data, size);
     for (uint64_t i = 0; i < self->options.slots; i++) {
         uint64_t at = (uint64_t)(uintptr_t)self->memory[i];
         measure_write(self->fd, &at, sizeof(at));
     }
+    measure_read(self->fd, &self->peer_device, sizeof(self->peer_device));
     measure_read(self->fd, &length, sizeof(length));
     void *theirs = malloc(length);
     if (theirs == NULL) {
@@ -124,12 +139,14 @@ static void make_requests(side *self, const uintptr_t *remote)
     for (uint64_t i = 0; i < self->options.slots; i++) {
         void *here = NULL;
         void *there = NULL;
-        check(nixl->create_xfer_dlist(NIXL_MEMORY_HOST, &here), "list");
-        check(nixl->create_xfer_dlist(NIXL_MEMORY_HOST, &there), "list");
+        check(nixl->create_xfer_dlist(memory_kind(raw_memory_device()), &here), "list");
+        check(nixl->create_xfer_dlist(memory_kind(self->peer_device), &there), "list");
         check(nixl->xfer_dlist_add_desc(here, (uintptr_t)self->memory[i], self->options.size_bytes,
-                                        0),
+                                        memory_id(raw_memory_device())),
               "list");
-        check(nixl->xfer_dlist_add_desc(there, remote[i], self->options.size_bytes, 0), "list");
+        check(nixl->xfer_dlist_add_desc(there, remote[i], self->options.size_bytes,
+                                        memory_id(self->peer_device)),
+              "list");
         check(nixl->create_xfer_req(self->agent, is_writing(self) ? NIXL_WRITE : NIXL_READ, here,
                                     there, "passive", &self->requests[i], NULL),
               "request");
@@ -141,7 +158,7 @@ static void make_requests(side *self, const uintptr_t *remote)
 static void spoil(const side *self, uint64_t index)
 {
     if (self->latencies_us == NULL && !is_writing(self)) {
-        memset(self->memory[index % self->options.slots], 0xa5, self->options.size_bytes);
+        raw_memory_spoil(self->memory[index % self->options.slots], self->options.size_bytes);
     }
 }
 
@@ -149,7 +166,7 @@ static void check_repaired(const side *self, uint64_t index)
 {
     uint64_t slot = index % self->options.slots;
     if (self->latencies_us == NULL && !is_writing(self) &&
-        !measure_is_filled(self->memory[slot], self->options.size_bytes, slot)) {
+        !raw_memory_is_filled(self->memory[slot], self->options.size_bytes, slot)) {
         measure_fail("NIXL said that a read is over, and its data is not there");
     }
 }
@@ -216,7 +233,7 @@ static void run_active(side *self, const uintptr_t *remote)
     result.active_cpu_ns = measure_cpu_ns() - cpu_ns;
     result.passive_cpu_ns = ask(self, 'e') - passive_ns;
     if (!is_writing(self)) {
-        measure_check(&self->options, self->memory);
+        raw_memory_check(&self->options, self->memory);
     }
     measure_print("nixl", &self->options, getenv("BATON_BENCH_NIXL_VERSION"), &result);
     (void)fflush(stdout);
@@ -246,7 +263,7 @@ static void run_passive(side *self)
     while (kind != 'x') {
         kind = await_word(self, notifications);
         if (kind == 'e' && is_writing(self)) {
-            measure_check(&self->options, self->memory);
+            raw_memory_check(&self->options, self->memory);
         }
         uint64_t cpu_ns = measure_cpu_ns();
         measure_write(self->fd, &cpu_ns, sizeof(cpu_ns));
@@ -263,6 +280,7 @@ int main(int count, char **arguments)
     self.is_threaded = strcmp(self.options.progress, "thread") == 0;
     self.fd = self.options.peer_fd >= 0 ? self.options.peer_fd : measure_start_peer(arguments);
     measure_set_transports(self.options.link);
+    raw_memory_begin(&self.options);
     uintptr_t *remote = calloc(self.options.slots, sizeof(*remote));
     if (remote == NULL) {
         measure_fail("no memory");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What UCX can do by active messages between malloc'ed buffers of two processes, driven by hand:
+ * What UCX can do by active messages between buffers of two processes (raw_memory.h), driven by hand:
  * the yardstick for baton's path `am`. Two processes of one thread each, which spin.
  *
  *   --op read    pull: a request of a few bytes, answered by a message with the data
@@ -13,6 +13,7 @@
  * active side sees it; the buffers of both sides are touched before, used in turn, and compared
  * afterwards.
  */
+#include "raw_memory.h"
 #include "raw_ucx.h"
 
 #include <stdlib.h>
@@ -59,6 +60,12 @@ static flight *flight_of(const side *self, uint64_t index)
     return &self->flights[index % self->options.depth];
 }
 
+/* Said with each message, as baton does, so that UCX has not to find out. */
+static ucs_memory_type_t memory_type(void)
+{
+    return raw_memory_device() < 0 ? UCS_MEMORY_TYPE_HOST : UCS_MEMORY_TYPE_CUDA;
+}
+
 static void sent(void *request, ucs_status_t status, void *context)
 {
     (void)context;
@@ -68,7 +75,9 @@ static void sent(void *request, ucs_status_t status, void *context)
 
 static void send_message(side *self, unsigned id, const header *head, const void *data, size_t size)
 {
-    ucp_request_param_t param = {.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK, .cb = {.send = sent}};
+    ucp_request_param_t param = {.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_MEMORY_TYPE,
+                                 .cb = {.send = sent},
+                                 .memory_type = data == NULL ? UCS_MEMORY_TYPE_HOST : memory_type()};
     ucs_status_ptr_t request =
         ucp_am_send_nbx(self->ucx.endpoint, id, head, sizeof(*head), data, size, &param);
     if (!UCS_PTR_IS_PTR(request)) {
@@ -130,7 +139,7 @@ static ucs_status_t take_data(void *argument, const void *head, size_t head_size
     }
     memcpy(&came, head, sizeof(came));
     if ((param->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) == 0) {
-        memcpy(slot_of(self, came.index), data, size);
+        raw_memory_take(slot_of(self, came.index), data, size);
         arrived(self, came.index);
         return UCS_OK;
     }
@@ -140,8 +149,10 @@ static ucs_status_t take_data(void *argument, const void *head, size_t head_size
     }
     *coming = (arrival){.self = self, .index = came.index};
     ucp_request_param_t receive = {.op_attr_mask =
-                                       UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA,
+                                       UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA |
+                                       UCP_OP_ATTR_FIELD_MEMORY_TYPE,
                                    .cb = {.recv_am = received},
+                                   .memory_type = memory_type(),
                                    .user_data = coming};
     ucs_status_ptr_t request =
         ucp_am_recv_data_nbx(self->ucx.worker, data, slot_of(self, came.index), size, &receive);
@@ -223,9 +234,9 @@ static void prepare(side *self, int fd)
     }
     bool is_source = self->is_writing == (options->peer_fd < 0);
     for (uint64_t i = 0; i < options->slots; i++) {
-        self->memory[i] = measure_memory(options->size_bytes);
+        self->memory[i] = raw_memory_new(options->size_bytes);
         if (is_source) {
-            measure_fill(self->memory[i], options->size_bytes, i);
+            raw_memory_fill(self->memory[i], options->size_bytes, i);
         }
     }
     raw_open(&self->ucx, UCP_FEATURE_AM, fd);
@@ -295,7 +306,7 @@ static void run_active(side *self)
     await_control(self, CONTROL_ENDED);
     result.passive_cpu_ns = self->peer_cpu_ns;
     if (!self->is_writing) {
-        measure_check(&self->options, self->memory);
+        raw_memory_check(&self->options, self->memory);
     }
     raw_close(&self->ucx);
     measure_end_peer();
@@ -310,7 +321,7 @@ static void run_passive(side *self)
     await_control(self, CONTROL_END);
     uint64_t cpu_ns = measure_cpu_ns() - self->cpu_begin_ns;
     if (self->is_writing) {
-        measure_check(&self->options, self->memory);
+        raw_memory_check(&self->options, self->memory);
     }
     say(self, CONTROL_ENDED, cpu_ns);
     raw_wait(&self->ucx, ucp_worker_flush_nbx(self->ucx.worker, &(ucp_request_param_t){0}),
@@ -324,6 +335,7 @@ int main(int count, char **arguments)
     measure_set_transports(self.options.link);
     int fd = self.options.peer_fd >= 0 ? self.options.peer_fd : measure_start_peer(arguments);
     measure_pin(&self.options);
+    raw_memory_begin(&self.options);
     prepare(&self, fd);
     if (self.options.peer_fd >= 0) {
         run_passive(&self);

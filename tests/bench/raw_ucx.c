@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 void raw_check(ucs_status_t status, const char *what)
 {
@@ -36,6 +37,12 @@ static void lost(void *argument, ucp_ep_h endpoint, ucs_status_t status)
     }
 }
 
+static ucp_err_handling_mode_t error_mode(void)
+{
+    const char *wanted = getenv("RAW_UCX_ERROR_MODE");
+    return wanted != NULL && strcmp(wanted, "none") == 0 ? UCP_ERR_HANDLING_MODE_NONE : UCP_ERR_HANDLING_MODE_PEER;
+}
+
 void raw_connect(raw_ucx *ucx)
 {
     ucp_address_t *mine = NULL;
@@ -56,7 +63,7 @@ void raw_connect(raw_ucx *ucx)
                                             UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE |
                                             UCP_EP_PARAM_FIELD_ERR_HANDLER,
                               .address = theirs,
-                              .err_mode = UCP_ERR_HANDLING_MODE_PEER,
+                              .err_mode = error_mode(),
                               .err_handler = {.cb = lost}};
     raw_check(ucp_ep_create(ucx->worker, &params, &ucx->endpoint), "endpoint");
     free(theirs);

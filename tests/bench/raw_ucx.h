@@ -10,7 +10,7 @@
  * spins (and yields when nothing comes), one endpoint to the other process. Endpoints report the
  * death of a peer (PEER error mode) and shared memory takes part (POSIX_ERROR_HANDLING,
  * SYSV_ERROR_HANDLING), since baton's do: without that UCX would use lanes that a program which has
- * to survive its peers cannot have. Nothing else is switched off.
+ * to survive its peers cannot have. Nothing else is switched off. RAW_UCX_ERROR_MODE=none in the environment takes endpoints that report nothing instead, to see what that is worth.
  */
 typedef struct raw_ucx {
     ucp_context_h context;
