@@ -4,11 +4,20 @@
 # Headers are all that is needed, and no CUDA compiler: the runtime is loaded by the process that uses it, if it is there.
 include(CheckSourceCompiles)
 
-find_package(CUDAToolkit QUIET)
+# Not by find_package(CUDAToolkit): that of CMake 3.25 stops at a toolkit of 13, which has no nvToolsExt any more.
+find_program(baton_nvcc nvcc NO_CACHE)
+set(baton_cuda_folders "${CUDAToolkit_ROOT}" "$ENV{CUDAToolkit_ROOT}" "$ENV{CUDA_HOME}" "$ENV{CUDA_PATH}")
+if(baton_nvcc)
+  file(REAL_PATH "${baton_nvcc}" baton_nvcc)
+  cmake_path(GET baton_nvcc PARENT_PATH baton_nvcc)
+  cmake_path(GET baton_nvcc PARENT_PATH baton_nvcc)
+  list(APPEND baton_cuda_folders "${baton_nvcc}")
+endif()
+list(REMOVE_ITEM baton_cuda_folders "")
 find_path(BATON_CUDA_INCLUDE_DIR cuda_runtime_api.h
-  HINTS ${CUDAToolkit_INCLUDE_DIRS} "${CUDAToolkit_ROOT}/include" "$ENV{CUDAToolkit_ROOT}/include"
-        "$ENV{CUDA_HOME}/include" "$ENV{CUDA_PATH}/include"
-  PATHS /usr/local/cuda/include /opt/cuda/include
+  HINTS ${baton_cuda_folders}
+  PATHS /usr/local/cuda /opt/cuda
+  PATH_SUFFIXES include targets/x86_64-linux/include targets/sbsa-linux/include
   DOC "Where cuda_runtime_api.h lies")
 mark_as_advanced(BATON_CUDA_INCLUDE_DIR)
 
