@@ -93,7 +93,7 @@ put_packages() {
     done < <(find "$scratch/debian/lib" "$lib" -maxdepth 2 -type f -name '*.so.*' ! -path '*/ossl-modules/*' ! -path '*/engines-3/*')
     mkdir -p -- "$kit/include"
     cp -r -- "$scratch"/debian/usr/include/{nats.h,nats,cjson,criterion,dlpack} "$kit/include/"
-    cp -- "$scratch/debian/usr/include/uthash.h" "$kit/include/"
+    cp -- "$scratch"/debian/usr/include/ut*.h "$kit/include/"
 }
 
 # package NAME TARGET INCLUDE LIBRARY...: a package of CMake's whose first library is linked; the others are what the linker has to find.
