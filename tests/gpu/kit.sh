@@ -120,7 +120,7 @@ put_cmake() {
     soname=$(cd -- "$kit/lib" && printf '%s\n' libnats.so.*)
     package cnats cnats::nats include "lib/$soname"
     soname=$(cd -- "$kit/lib" && printf '%s\n' libcjson.so.*)
-    package cjson cjson include "lib/$soname"
+    package cjson cjson include/cjson "lib/$soname"
     soname=$(cd -- "$kit/lib" && printf '%s\n' libcriterion.so.*)
     package criterion criterion::criterion include "lib/$soname"
     package ucx ucx::ucp wheel/libucx/include wheel/libucx/lib/libucp.so.0 \
