@@ -137,8 +137,10 @@ make_rows() {
 }
 
 verdict() {
-    if [[ -z $2 || -z $1 ]]; then
-        printf '%s' "$([[ -n $1 ]] && printf missing)"
+    if [[ -z $1 || $stand_in == yes ]]; then
+        return
+    elif [[ -z $2 ]]; then
+        printf missing
     elif awk -v got="$2" -v wanted="$1" 'BEGIN { exit !(got >= wanted) }'; then
         printf reached
     else
