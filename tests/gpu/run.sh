@@ -142,20 +142,26 @@ describe_machine() {
     } >"$out/machine.txt"
 }
 
-# Leaves the numbers of single cases in $passed and $failed; a program that left no list, or a short one, counts as one that failed.
+# count_cases LATE: leaves the numbers of single cases in $passed and $failed. A program that left no list, or a short one, is one more that failed, or where
+# LATE is yes one of those $unfinished.
 count_cases() {
     local file list name bad planned seen
     passed=0
     failed=0
+    unfinished=0
     while IFS= read -r name; do
         file=$build/results/$name.tap
         list=$(grep -E '^(not )?ok - ' "$file" 2>/dev/null || true)
         seen=$(grep -c . <<<"$list" || true)
         bad=$(grep -c '^not ok' <<<"$list" || true)
-        planned=$(sed -nE 's/^1\.\.([0-9]+)$/\1/p' "$file" 2>/dev/null | head -n 1)
+        planned=$(sed -nE 's/^1\.\.([0-9]+)$/\1/p' "$file" 2>/dev/null | head -n 1 || true)
         passed=$((passed + seen - bad))
         if [[ $seen == 0 || $seen -lt ${planned:-0} ]]; then
-            bad=$((bad + 1))
+            if [[ $1 == yes ]]; then
+                unfinished=$((unfinished + 1))
+            else
+                bad=$((bad + 1))
+            fi
         fi
         failed=$((failed + bad))
         if ((bad > 0)); then
@@ -166,13 +172,16 @@ count_cases() {
 
 # run_tests NAME SECONDS: under what GPU_UNDER says; the summary of the step is added.
 run_tests() {
-    local name=$1 limit=$2 status=0 note=
+    local name=$1 limit=$2 status=0 note='' ended=no
     rm -f -- "$build"/results/*.tap
     run_for "$limit" ctest --test-dir "$build" -j "$jobs" --output-on-failure --no-tests=error >"$out/$name.log" 2>&1 || status=$?
-    count_cases
     if ((status == 124 || status == 137)); then
+        ended=yes
         late=yes
-        note=", not to its end"
+    fi
+    count_cases "$ended"
+    if [[ $ended == yes ]]; then
+        note=", time ran out in $unfinished programs"
     elif ((status != 0 && failed == 0)); then
         failed=1
         note=", a program failed and none of its cases did"
@@ -211,11 +220,11 @@ run_memcheck() {
     # Not every machine lets it in: one small program first.
     if ! GPU_UNDER=$under BATON_CUDART=$runtime run_for 60 "$here/under.sh" "$build/tests/gpu/bin/raw_copy" --count 1 --warmup 0 \
         >"$out/memcheck.log" 2>&1; then
-        without_memcheck "compute-sanitizer does not work here: $(tail -n 1 -- "$out/memcheck.log" | tr '\t' ' ')"
+        without_memcheck "compute-sanitizer does not work here: $(grep . "$out/memcheck.log" | tail -n 1 | tr '\t' ' ' || true)"
         return 0
     fi
     GPU_UNDER=$under run_tests memcheck 400
-    errors=$(sed -nE 's/.*ERROR SUMMARY: ([0-9]+) errors?.*/\1/p' "$build"/Testing/Temporary/LastTest.log | awk '{ n += $1 } END { print n + 0 }')
+    errors=$(sed -nE 's/.*ERROR SUMMARY: ([0-9]+) errors?.*/\1/p' "$build"/Testing/Temporary/LastTest.log* 2>/dev/null | awk '{ n += $1 } END { print n + 0 }' || true)
     say "memcheck: $errors errors in all reports"
     if ((errors > 0)); then
         wrong=yes
