@@ -102,9 +102,9 @@ check_wanted() {
     gcc -c -o "$scratch/try.o" "$scratch/try.cc" 2>/dev/null || lacking "g++, which nvcc compiles with"
 }
 
-# run_for SECONDS COMMAND...: at most so long, and not beyond the deadline of it all; 124 then.
+# run_for SECONDS COMMAND...: at most so long, and not 10 s beyond the deadline of it all; 124 then.
 run_for() {
-    local limit=$1 left=$((seconds - SECONDS))
+    local limit=$1 left=$((seconds + 10 - SECONDS))
     shift
     ((left > 0)) || return 124
     timeout --kill-after=10 "$((limit < left ? limit : left))" "$@"
@@ -149,7 +149,7 @@ count_cases() {
     passed=0
     failed=0
     unfinished=0
-    while IFS= read -r name; do
+    for name in "${tests[@]}"; do
         file=$build/results/$name.tap
         list=$(grep -E '^(not )?ok - ' "$file" 2>/dev/null || true)
         seen=$(grep -c . <<<"$list" || true)
@@ -167,15 +167,19 @@ count_cases() {
         if ((bad > 0)); then
             say "  $name: $(grep '^not ok' <<<"$list" | cut -c 1-120 | head -n 5 || true) ($seen of ${planned:-?} ran)"
         fi
-    done < <(ctest --test-dir "$build" -N | sed -nE 's/^ +Test +#[0-9]+: (.*)$/\1/p')
+    done
 }
 
-# run_tests NAME SECONDS: under what GPU_UNDER says; the summary of the step is added.
+# run_tests NAME SECONDS: under what GPU_UNDER says; the summary of the step is added. It is ctest that ends what is late, since it alone knows
+# all processes of a test.
 run_tests() {
     local name=$1 limit=$2 status=0 note='' ended=no
+    limit=$((limit < seconds - SECONDS ? limit : seconds - SECONDS))
+    local end=$((SECONDS + limit))
     rm -f -- "$build"/results/*.tap
-    run_for "$limit" ctest --test-dir "$build" -j "$jobs" --output-on-failure --no-tests=error >"$out/$name.log" 2>&1 || status=$?
-    if ((status == 124 || status == 137)); then
+    run_for "$((limit + 30))" ctest --test-dir "$build" -j "$jobs" --output-on-failure --no-tests=error \
+        --stop-time "$(date -d "$limit seconds" +%T)" >"$out/$name.log" 2>&1 || status=$?
+    if ((status != 0 && SECONDS >= end - 2)); then
         ended=yes
         late=yes
     fi
@@ -311,6 +315,8 @@ say "$device"
 ((status == 0)) || exit 77
 describe_machine
 
+# Asked for before they run: it makes ctest forget what they said.
+mapfile -t tests < <(ctest --test-dir "$build" -N | sed -nE 's/^ +Test +#[0-9]+: (.*)$/\1/p')
 jobs=$(($(nproc) / 2 > 4 ? 4 : ($(nproc) + 1) / 2))
 passed=0
 failed=0
