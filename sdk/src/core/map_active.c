@@ -153,8 +153,7 @@ static bool send_release(baton__peer *peer, const baton_uuid *operation, const b
     return baton__send_control(peer, &frame, NULL, 0) == BATON_OK;
 }
 
-/* Now, or with the next connection. */
-static void tell_release(baton__peer *peer, const baton_uuid *operation, const baton_key *nonce, const baton_key *token)
+void baton__release_tell(baton__peer *peer, const baton_uuid *operation, const baton_key *nonce, const baton_key *token)
 {
     if (peer->dead || send_release(peer, operation, nonce, token)) {
         return;
@@ -173,12 +172,12 @@ static void tell_release(baton__peer *peer, const baton_uuid *operation, const b
 void baton__map_release(baton_operation *op, baton__peer *peer)
 {
     op->a.map->held = false;
-    tell_release(peer, &op->id, &op->a.nonce, &op->a.token);
+    baton__release_tell(peer, &op->id, &op->a.nonce, &op->a.token);
 }
 
 void baton__map_answer(baton__peer *peer, const baton__frame *question)
 {
-    tell_release(peer, &question->operation, &question->nonce, &question->key);
+    baton__release_tell(peer, &question->operation, &question->nonce, &question->key);
 }
 
 /* A read goes on by am; a view has no other way. */
