@@ -11,7 +11,9 @@ static bool peer_is_on_device(const baton_operation *op, const baton__grant *gra
 
 static void say_why_not(baton_operation *op, const char *why)
 {
-    __atomic_store_n(&op->why_staged, why, __ATOMIC_RELAXED);
+    if (__atomic_load_n(&op->why_staged, __ATOMIC_RELAXED) == NULL) { /* the first one counts */
+        __atomic_store_n(&op->why_staged, why, __ATOMIC_RELAXED);
+    }
 }
 
 static const char *first_objection(const baton_operation *op)
@@ -186,7 +188,7 @@ baton_status baton__direct_end(baton_operation *op, baton_status reason)
         return reason;
     }
     if (op->a.reads_on && !baton__direct_is_left(op->connector)) {
-        baton__release_tell(op->peer, &op->id, &op->a.nonce, &op->a.token);
+        baton__release_tell(op->peer, BATON__FRAME_RELEASE, &op->id, &op->a.nonce, &op->a.token);
     }
     bool known = reason == BATON_OK || reason == BATON_ERR_NACKED; /* the peer's part is over */
     return op->a.exposed && !known && baton__hold_active(op) ? BATON_ERR_QUARANTINED : reason;
@@ -229,11 +231,6 @@ void baton__direct_probe(baton_connector *connector, const baton__frame *frame, 
     }
     baton__peer *peer = baton__peer_find(connector, &block.instance);
     if (peer != NULL && peer->epoch == block.epoch && is_over(grant) && !baton__direct_is_left(connector)) {
-        baton__frame answer = {.type = BATON__FRAME_PROBED,
-                               .session = frame->session,
-                               .operation = frame->operation,
-                               .key = frame->key,
-                               .nonce = frame->nonce};
-        (void)baton__send_control(peer, &answer, NULL, 0);
+        baton__release_tell(peer, BATON__FRAME_PROBED, &frame->operation, &frame->nonce, &frame->key);
     }
 }

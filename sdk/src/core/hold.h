@@ -36,6 +36,13 @@ bool baton__hold_active(baton_operation *op);
 /* PROBED came. */
 void baton__hold_probed(baton_connector *connector, const baton__frame *frame);
 
+/* release.c. RELEASE or PROBED, now or with the next connection: a peer keeps memory for us, and we do not reach it (any more). */
+void baton__release_tell(baton__peer *peer, baton__frame_type type, const baton_uuid *operation, const baton_key *nonce,
+                         const baton_key *token);
+/* Those that could not be sent: now they can. */
+void baton__releases_send(baton__peer *peer);
+void baton__releases_forget(baton__peer *peer);
+
 void baton__holds_init(baton_connector *connector);
 /* The connector ends. What a living process may still reach is never given back. */
 void baton__holds_fini(baton_connector *connector);

@@ -108,13 +108,8 @@ void baton__map_release(baton_operation *op, baton__peer *peer);
 int baton__map_work(baton_connector *connector);
 /* Of those that copy; nothing happens if it is not there. */
 void baton__map_unlist(baton__map *map);
-/* RELEASE, now or with the next connection. */
-void baton__release_tell(baton__peer *peer, const baton_uuid *operation, const baton_key *nonce, const baton_key *token);
 /* A peer keeps memory for us, and we do not read it (any more). */
 void baton__map_answer(baton__peer *peer, const baton__frame *question);
-/* Releases that could not be sent: now they can. */
-void baton__map_tell(baton__peer *peer);
-void baton__map_forget(baton__peer *peer);
 
 /* map_view.c */
 /* Errors: ERR_OUT_OF_MEMORY. */
