@@ -224,7 +224,7 @@ void baton__direct_probe(baton_connector *connector, const baton__frame *frame, 
     }
     if (!is_over(grant)) {
         baton__hold_end(grant);
-        baton__grant_close(grant, BATON_ERR_PEER_FAILED, 0);
+        baton__grant_close(grant, baton__reason_of_peer(baton__reason_unpack(frame->c)), 0);
         baton__grant_quiet(grant);
     } else {
         (void)baton__hold_released(connector, frame);

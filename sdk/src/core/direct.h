@@ -16,7 +16,7 @@
  */
 enum {
     BATON__DIRECT_MIN = 64 * 1024,      /* below, announcing takes longer than staging */
-    BATON__DIRECT_CHUNK = 64 * 1024 * 1024
+    BATON__DIRECT_CHUNK = 16 * 1024 * 1024 /* not measured yet: a cancel waits for what is in flight of them */
 };
 
 /* When the operation is made, any thread: whether its memory could go directly at all. */
