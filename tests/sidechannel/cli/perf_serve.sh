@@ -63,9 +63,9 @@ case_ends_the_session_of_whoever_talks_nonsense() {
     printf '\x01\0\0\0\x0c\0\0\0baton perf 9' | say_to_server
     until_true 20 has_turned_down 3 || fail "still there"
     check_line "$scratch/server.err" '^baton perf: ERR_VERSION: '
-    printf '\x01\0\0\0\x0c\0\0\0baton perf 1\x02\0\0\0\x06\0\0\0--help' | say_to_server
+    printf '\x01\0\0\0\x0c\0\0\0baton perf 2\x02\0\0\0\x06\0\0\0--help' | say_to_server
     until_true 20 has_turned_down 4 || fail "still there"
-    printf '\x01\0\0\0\x0c\0\0\0baton perf 1\x02\0\0\0\x19\0\0\0--handoff --nats nats://x' | say_to_server
+    printf '\x01\0\0\0\x0c\0\0\0baton perf 2\x02\0\0\0\x19\0\0\0--handoff --nats nats://x' | say_to_server
     until_true 20 has_turned_down 5 || fail "still there"
     check_line "$scratch/server.err" '^baton perf: ERR_NOT_SUPPORTED: '
     printf '\x01\0\0\0\xff\xff\xff\xff' | say_to_server
