@@ -39,7 +39,6 @@ case_moves_over_every_link() {
     done
 }
 
-# As its two neighbours do, it names the other side's device by that of this one.
 case_has_many_in_flight_and_many_segments() {
     device=cuda:0
     peer_device=cuda:0
@@ -152,6 +151,49 @@ case_serves_memory_of_a_device() {
     wait_for "$server" 10
     check_status 0
     check_nothing_is_left
+}
+
+count_calls() {
+    "$here/../../bench/cuda_calls.sh" --mib 64 --trace "$scratch/trace" "$@" >"$scratch/calls"
+}
+
+# recount: of $scratch/trace as it is by now.
+recount() {
+    awk -v active=1 -v chunks=128 -f "$here/../../bench/cuda_calls.awk" "$scratch/trace" "$scratch/trace" >"$scratch/calls"
+}
+
+# An order to the device and an event for each chunk; nothing between the chunks waits, allocates or frees.
+case_waits_for_no_device_and_allocates_nothing_between_chunks() {
+    local op side call
+    for op in read write; do
+        count_calls --op "$op" || fail "$(tail -n 20 "$scratch/calls")"
+        for side in active passive; do
+            for call in cudaMemcpyAsync cudaEventRecord; do
+                check_line "$scratch/calls" "^\\| $side \\| connector \\| $call \\| 128 \\| 1\\.00 \\|\$"
+            done
+        done
+    done
+}
+
+# What is in the middle is seen.
+case_would_see_a_call_that_waits_or_allocates() {
+    local call
+    count_calls || fail "$(tail -n 20 "$scratch/calls")"
+    cp -- "$scratch/trace" "$scratch/whole"
+    for call in 'cudaStreamSynchronize(0x1) = 0, may wait' 'cudaMemcpyAsync(0x1, 0x2, 3) = 0, may wait' 'cudaHostAlloc(0x1, 4) = 0' \
+        'cudaFreeAsync(0x1, 0x2) = 0'; do
+        awk -v call="$call" '{ print } / baton cudaEventRecord/ && ++n == 300 { print $1, "x", call }' "$scratch/whole" >"$scratch/trace"
+        check [ "$(wc -l <"$scratch/trace")" -gt "$(wc -l <"$scratch/whole")" ]
+        if recount; then
+            fail "$call goes unseen"
+        fi
+        check_line "$scratch/calls" "^between the chunks: .*${call%%(*}"
+    done
+    awk '!(/ baton cudaMemcpyAsync/ && ++n == 300)' "$scratch/whole" >"$scratch/trace"
+    if recount; then
+        fail "a copy less goes unseen"
+    fi
+    check_line "$scratch/calls" '^the (active|passive) side has 127 copies, not 128$'
 }
 
 test_main "$@"
