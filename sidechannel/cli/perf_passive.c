@@ -85,8 +85,8 @@ static baton_status make_batch(passive *self)
     uint64_t first = 0;
     uint64_t count = 0;
     bool is_timed = false;
-    if (!parse_batch((const char *)self->channel->data, &first, &count, &is_timed) ||
-        self->count != 0) {
+    if (!parse_batch((const char *)self->channel->data, &first, &count, &is_timed) || self->count != 0 ||
+        first + count > (is_timed ? self->options->count : self->options->warmup)) {
         return perf_fail(BATON_ERR_MALFORMED, "a batch that makes no sense");
     }
     self->operations = calloc(count, sizeof(baton_operation *));

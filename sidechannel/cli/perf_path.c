@@ -20,7 +20,9 @@ baton_status perf_path_check(const perf_options *options, baton_device device, c
     if (wanted == NULL || strcmp(path, wanted) == 0) {
         return BATON_OK;
     }
+    if (why[0] != '\0') {
+        return perf_fail(BATON_ERR_NOT_SUPPORTED, "the path was %s and not %s: %s", path, wanted, why);
+    }
     baton_device_print(device, text);
-    return perf_fail(BATON_ERR_NOT_SUPPORTED, "the path was %s and not %s: %s%s", path, wanted, why[0] != '\0' ? why : "the memory is of ",
-                     why[0] != '\0' ? "" : text);
+    return perf_fail(BATON_ERR_NOT_SUPPORTED, "the path was %s and not %s: the memory is of %s", path, wanted, text);
 }

@@ -4,7 +4,7 @@
 
 #include "perf_options.h"
 
-/* Whether a side took the path that was asked for. device: of its memory; path: as its report names it; why: why it is no other one.
+/* Whether a side took the path that was asked for. device: of its memory; path: as its report names it; why: why it is no other one, or "".
  * BATON_OK, or ERR_NOT_SUPPORTED, recorded. */
 baton_status perf_path_check(const perf_options *options, baton_device device, const char *path, const char *why);
 

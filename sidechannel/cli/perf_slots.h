@@ -12,7 +12,8 @@
 uint64_t perf_slots_count(const perf_options *options);
 uint64_t perf_slots_of(const perf_options *options, uint64_t index, bool is_timed);
 
-/* The memory of a side, filled where it is a source, and with something else where it is a target. Failures are recorded here, as below. */
+/* The memory of a side, filled where it is a source, and with something else where it is a target. Failures of this and of the two
+ * below are recorded. */
 baton_status perf_slots_create(const perf_options *options, baton_device device, bool is_shared, bool is_source,
                                perf_buffers **buffers_out);
 /* After the warm-up, before the first that is timed: what is checked at the end must not be there yet. */

@@ -177,41 +177,6 @@ Test(cuda_lane, one_copy_more_than_it_holds_is_refused)
     lanes()->unpin(pinned, MEMORY);
 }
 
-/* One copy that is asked for just after it has begun; true if that did not cost a call of the runtime's. */
-static bool is_left_alone(baton__lane *lane, const baton__slice *slice, void *pinned, uint64_t *count)
-{
-    int native = 0;
-    uint64_t queries = fake_cuda_calls("cudaEventQuery");
-    WORKS(lanes()->copy_out(lane, slice, pinned, &native));
-    uint64_t before = over(lane);
-    bool alone = before == *count && fake_cuda_calls("cudaEventQuery") == queries;
-    *count += 1;
-    wait_over(lane, *count);
-    return alone;
-}
-
-/* Once it is known how long they take. A thread that is not run for a while is late for the first question, so it is tried often. */
-Test(cuda_lane, a_copy_is_not_looked_for_before_it_can_be_over)
-{
-    enum { TRIES = 500 };
-    uint64_t count = 0;
-    int tries = 0;
-    cuda_case_begin(1);
-    uint8_t *memory = cuda_case_memory(0, MEMORY);
-    baton__lane *lane = open_lane(0);
-    uint8_t *pinned = pin(MEMORY);
-    baton__run run = whole(memory, MEMORY);
-    baton__layout layout = {.runs = &run, .count = 1, .total = MEMORY};
-    const baton__slice slice = {&layout, 0, MEMORY};
-    fake_cuda_set_copy_delay_us(1000);
-    cr_expect_not(is_left_alone(lane, &slice, pinned, &count), "nothing is known yet");
-    while (!is_left_alone(lane, &slice, pinned, &count)) {
-        cr_assert_lt(++tries, TRIES, "each is looked for at once");
-    }
-    lanes()->close(lane);
-    lanes()->unpin(pinned, MEMORY);
-}
-
 Test(cuda_lane, the_streams_of_the_application_do_not_hold_it_up)
 {
     int native = 0;

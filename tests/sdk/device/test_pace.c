@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When the end of a copy is looked for. */
+/* When the end of a copy is looked for; and that a lane, over the stand-in, goes by it. */
 #include "device/pace.h"
 
-#include <criterion/criterion.h>
+#include "device/device.h"
+#include "support/cuda_case.h"
 
 enum { CHUNK = 512 * 1024, SMALL = 4096, LONG = 80000 };
 
@@ -96,4 +97,47 @@ Test(pace, extremes)
     baton__pace_first(&pace, UINT64_C(3600000000000), CHUNK);
     cr_expect_not(baton__pace_is_due(&pace, UINT64_C(3600000000000) + BATON__PACE_MAX_NS - 1));
     cr_expect(baton__pace_is_due(&pace, UINT64_C(3600000000000) + BATON__PACE_MAX_NS));
+}
+
+static uint64_t over(baton__lane *lane)
+{
+    uint64_t count = 77;
+    int native = 0;
+    WORKS(baton__cuda_lanes.poll(lane, &count, &native));
+    return count;
+}
+
+/* One copy that is asked for just after it has begun; true if that did not cost a call of the runtime's. */
+static bool is_left_alone(baton__lane *lane, const baton__slice *slice, void *pinned, uint64_t *count)
+{
+    int native = 0;
+    uint64_t queries = fake_cuda_calls("cudaEventQuery");
+    WORKS(baton__cuda_lanes.copy_out(lane, slice, pinned, &native));
+    bool alone = over(lane) == *count && fake_cuda_calls("cudaEventQuery") == queries;
+    *count += 1;
+    EVENTUALLY(over(lane) == *count);
+    return alone;
+}
+
+/* Once it is known how long they take. A thread that is not run for a while is late for the first question, so it is tried often. */
+Test(pace, a_lane_does_not_look_before_a_copy_can_be_over)
+{
+    enum { TRIES = 500 };
+    baton__lane *lane = NULL;
+    void *pinned = NULL;
+    uint64_t count = 0;
+    int tries = 0;
+    cuda_case_begin(1);
+    WORKS(baton__cuda_lanes.open(0, &lane));
+    WORKS(baton__cuda_lanes.pin(0, CHUNK, &pinned));
+    baton__run run = {.base = cuda_case_memory(0, CHUNK), .segment = CHUNK, .stride = CHUNK, .count = 1};
+    baton__layout layout = {.runs = &run, .count = 1, .total = CHUNK};
+    const baton__slice slice = {&layout, 0, CHUNK};
+    fake_cuda_set_copy_delay_us(1000);
+    cr_expect_not(is_left_alone(lane, &slice, pinned, &count), "nothing is known yet");
+    while (!is_left_alone(lane, &slice, pinned, &count)) {
+        cr_assert_lt(++tries, TRIES, "each is looked for at once");
+    }
+    baton__cuda_lanes.close(lane);
+    baton__cuda_lanes.unpin(pinned, CHUNK);
 }

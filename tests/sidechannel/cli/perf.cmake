@@ -2,7 +2,7 @@
 set(baton_cli_dir "${PROJECT_SOURCE_DIR}/sidechannel/cli")
 
 # The program's own sources are not in the library.
-foreach(name IN ITEMS test_perf_buffers test_perf_size test_perf_statistics test_perf_options)
+foreach(name IN ITEMS test_perf_buffers test_perf_slots test_perf_size test_perf_statistics test_perf_options)
   if(TARGET ${name})
     target_include_directories(${name} PRIVATE "${baton_cli_dir}")
   endif()
