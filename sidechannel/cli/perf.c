@@ -7,10 +7,14 @@
  *   perf_peer, perf_process     the other process; perf_tcp and perf_serve: the other machine
  *   perf_channel                how the two talk
  *   perf_transfer, perf_passive transfers, from the active and from the passive side; perf_buffers:
- * their memory perf_handoff, perf_consumer hand-offs over NATS, and the other side of them;
- * perf_nats_server, perf_worker perf_idle, perf_live        what peers and operations cost that do
- * nothing perf_meter, perf_statistics, perf_report  clocks, percentiles, output perf_failure why it
- * failed
+ *                               their memory
+ *   perf_handoff, perf_consumer hand-offs over NATS, and the other side of them; perf_nats_server,
+ *                               perf_worker
+ *   perf_idle                   what peers cost that do nothing
+ *   perf_live                   what operations cost that wait; perf_live_work, perf_live_deadline,
+ *                               perf_live_lookup: its parts
+ *   perf_meter, perf_statistics, perf_report  clocks, percentiles, output
+ *   perf_failure                why it failed
  */
 #include "cli.h"
 #include "perf_failure.h"
