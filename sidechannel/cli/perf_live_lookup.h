@@ -5,9 +5,10 @@
 #include "perf_live_work.h"
 
 /*
- * What it costs to find an operation, as a peer meets it. So many are made, and the peer reads some of them, at most a thousand and at most
- * half, chosen at random: each of its OPENs names one that nobody has touched since all others were. They go a hundred at a time; the time
- * is from the first call that begins a read until all hundred are over on both sides, with all that a read of 64 bytes takes on both.
+ * What it costs to find an operation, as a peer meets it. So many are made, and the peer reads half of them, at most 960, chosen at
+ * random, after all of them were come by once more: so among many the one that an OPEN names is most likely in no near cache. They go
+ * 16 at a time; the time is from the first call that begins a read until all 16 are over on both sides, with all that a read of
+ * 64 bytes takes on both.
  *
  * ns_out: of one read. Failures are recorded.
  */
