@@ -9,7 +9,8 @@
  *   perf_transfer, perf_passive   transfers, from the active and from the passive side
  *   perf_slots, perf_buffers      their memory; perf_mirror: what of it the CPU cannot reach
  *   perf_handoff, perf_consumer   hand-offs over NATS, and the other side of them; perf_nats_server, perf_worker
- *   perf_idle, perf_live          what peers and operations cost that do nothing
+ *   perf_idle                     what peers cost that do nothing
+ *   perf_live                     what operations cost that wait; perf_live_work, _deadline, _lookup: its parts
  *   perf_connector, perf_link     a connector as the options want it
  *   perf_meter, perf_statistics, perf_report   clocks, percentiles, output
  *   perf_failure                  why it failed

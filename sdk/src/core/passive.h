@@ -7,6 +7,9 @@
 void baton__passive_begin(baton_operation *operation);
 /* NULL: no operation of this id is alive. */
 baton_operation *baton__passive_find(const baton_connector *connector, const baton_uuid *id);
+/* Hints, for who will find one soon: expect first, fetch after some other work. Both cost a few nanoseconds, whatever the id. */
+void baton__passive_expect(const baton_connector *connector, const baton_uuid *id);
+void baton__passive_fetch(const baton_connector *connector, const baton_uuid *id);
 /* OPEN with its verified block, and what is behind the block, as long as baton__open_tail says. peer: has adopted the session; the
  * claim is proven. */
 void baton__passive_open(baton__peer *peer, const baton__frame *frame, const baton__block *block, const uint8_t *tail);

@@ -169,13 +169,31 @@ case_counts_what_live_operations_cost() {
     for progress in thread application; do
         perf --live 1500 --json --progress "$progress"
         check_json perf_live "\"operations\":1500,\"heap_bytes\":$real,\"resident_bytes\":$real,\"create_ns\":$real,\
-\"metadata_ns\":$real,\"cancel_ns\":$real,\"destroy_ns\":$real,$setting"
+\"metadata_ns\":$real,\"deadline_ns\":$real,\"lookup_ns\":$real,\"cancel_ns\":$real,\"destroy_ns\":$real,$setting"
         check [ "$(grep -o '"operations":[0-9]*' "$scratch/perf.out" | tr '\n' ' ')" = \
             '"operations":100 "operations":1000 "operations":1500 ' ]
+        check [ "$(grep -cE '"(create|deadline|lookup|cancel)_ns":0\.000' "$scratch/perf.out")" = 0 ]
     done
+}
+
+case_shows_what_live_operations_cost() {
+    local columns='( +[0-9]+){8}'
     perf --live 3
     check_status 0
-    check_last "$scratch/perf.out" ' +3 +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+'
+    check_line "$scratch/perf.out" '^live passive operations in one connector, progress by a thread; each of them$'
+    check_line "$scratch/perf.out" \
+        '^ +operations +heap bytes +resident bytes +create ns +metadata ns +deadline ns +lookup ns +cancel ns +destroy ns$'
+    check_last "$scratch/perf.out" " +3$columns"
+    check [ "$(wc -l <"$scratch/perf.out")" = 3 ] # nothing to compare the only row with
+    perf --live 1 --link tcp --progress application
+    check_status 0
+    check_last "$scratch/perf.out" " +1$columns"
+    perf --live 101 --link shm --progress application
+    check_status 0
+    check_line "$scratch/perf.out" "^ +100$columns\$"
+    check_line "$scratch/perf.out" "^ +101$columns\$"
+    check_last "$scratch/perf.out" ' +last:first( +[0-9]+\.[0-9]{2}){6}'
+    check [ ! -s "$scratch/perf.err" ]
 }
 
 # The process that perf has started, in $peer: of several the last.
