@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "perf_connector.h"
 #include "perf_live_work.h"
 
+#include "perf_connector.h"
 #include "perf_failure.h"
 #include "perf_meter.h"
 #include "perf_transfer.h"
