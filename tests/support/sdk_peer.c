@@ -312,6 +312,7 @@ static void take_trapped(char *arguments)
 static void open_connector(void)
 {
     baton_connector_options options = BATON_CONNECTOR_OPTIONS_INIT;
+    options.drain_ms = any_drain_ms(options.drain_ms);
     options.name = "peer";
     options.map_group = getenv("BATON_TEST_GROUP");
     options.rma = getenv("BATON_TEST_RMA") != NULL;

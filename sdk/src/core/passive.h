@@ -33,6 +33,8 @@ void baton__grant_renew(baton__grant *grant);
 void baton__grant_close(baton__grant *grant, baton_status reason, int native);
 /* Completes it if everything that it needs has happened. */
 void baton__grant_try_finish(baton__grant *grant);
+/* A hold came up: if it is closing, that counts from now. */
+void baton__grant_waits_for_hold(baton__grant *grant);
 /* Ends a closing grant that is quiet. */
 void baton__grant_quiet(baton__grant *grant);
 void baton__grant_send(baton__grant *grant, baton__frame *frame);

@@ -294,6 +294,7 @@ const baton__lane_table baton__cuda_lanes = {
     .copy_out = lane_copy_out,
     .copy_in = lane_copy_in,
     .poll = lane_poll,
+    .is_device_memory = baton__cuda_is_device_memory,
     .pin = lane_pin,
     .unpin = lane_unpin,
     .native_text = baton__cuda_text,

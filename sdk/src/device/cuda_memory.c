@@ -80,6 +80,19 @@ static baton_status cuda_check_memory(uint32_t id, const void *pointer, size_t s
     return status;
 }
 
+bool baton__cuda_is_device_memory(uint32_t id, const void *pointer)
+{
+    baton__cuda_memory memory = BATON__CUDA_MEMORY_UNKNOWN;
+    int device = 0;
+    baton__cuda_visit visit;
+    if (baton__cuda_visit_checked(id, &visit) != BATON_OK) {
+        return false;
+    }
+    int code = baton__cuda_memory_of(pointer, &memory, &device);
+    baton__cuda_leave(&visit);
+    return code == BATON__CUDA_OK && memory == BATON__CUDA_MEMORY_DEVICE;
+}
+
 baton_status baton__cuda_check_host_memory(const void *pointer)
 {
     int used = baton__cuda_used();

@@ -17,6 +17,18 @@ baton_status baton__cuda_check_host_memory(const void *pointer)
     return BATON_OK;
 }
 
+/* No memory of a device was ever described: nobody comes here. */
+baton_status baton__cuda_visit_checked(uint32_t id, baton__cuda_visit *visit_out)
+{
+    (void)visit_out;
+    return baton__device_none.check(id);
+}
+
+void baton__cuda_leave(const baton__cuda_visit *visit)
+{
+    (void)visit;
+}
+
 void baton__cuda_describe(baton_cuda_info *info)
 {
     info->status = baton__device_none.check(0);

@@ -4,6 +4,7 @@
 
 #include "base/layout.h"
 #include <baton/status.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,8 @@ typedef struct baton__lane_table {
     /* How many copies of this lane, counted from its beginning, are over. Errors: ERR_DEVICE: a copy failed, and with it
      * the lane; those that are not counted by then have failed or will not be heard of. */
     baton_status (*poll)(baton__lane *lane, uint64_t *over_out, int *native_out);
+    /* Is it the device's own, and nothing that moves between it and the host? Asks the runtime: not for each chunk. */
+    bool (*is_device_memory)(uint32_t id, const void *pointer);
     /* Pinned memory for it. It takes milliseconds: not on a hot path. Errors: ERR_DEVICE, ERR_OUT_OF_MEMORY. */
     baton_status (*pin)(uint32_t id, size_t size_bytes, void **pointer_out);
     /* May wait for the device: not while something is under way. */
