@@ -16,29 +16,39 @@ static void say_why_not(baton_operation *op, const char *why)
     }
 }
 
-static const char *first_objection(const baton_operation *op)
+static const char *objection_to_memory(const baton_operation *op)
 {
-    const baton_connector *connector = op->connector;
-    const char *why = connector->table->knows_no_device(connector->transport);
-    for (uint32_t i = 0; why == NULL && i < op->count; i++) {
+    for (uint32_t i = 0; i < op->count; i++) {
         const baton_descriptor *descriptor = op->descriptors[i];
         baton_device device = baton_descriptor_device(descriptor);
         const baton__device_table *table = baton__device_find(device.kind);
         if (table->lanes == NULL) {
-            why = "some of its memory is the host's";
-        } else if (!table->lanes->is_device_memory(device.id, baton_descriptor_pointer(descriptor))) {
-            why = "its memory is managed by CUDA, and may be on either side";
+            return "some of its memory is the host's";
+        }
+        if (!table->lanes->is_device_memory(device.id, baton_descriptor_pointer(descriptor))) {
+            return "its memory is managed by CUDA, and may be on either side";
         }
     }
-    return why;
+    return NULL;
 }
 
 void baton__direct_note(baton_operation *op)
 {
-    if ((op->staged & BATON__STAGED_BY_COPY) != 0) {
-        const char *why = first_objection(op);
+    if ((op->staged & BATON__STAGED_BY_COPY) == 0) {
+        return;
+    }
+    const baton_connector *connector = op->connector;
+    const char *unknown = connector->table->knows_no_device(connector->transport);
+    bool wanted = unknown == NULL || baton__rma_reaches_devices(connector);
+    const char *why = wanted ? objection_to_memory(op) : NULL;
+    if (wanted && why == NULL) {
+        op->staged |= BATON__STAGED_NATIVE;
+    }
+    why = unknown != NULL ? unknown : why;
+    if (why != NULL) {
         say_why_not(op, why);
-        op->staged |= why == NULL ? BATON__STAGED_OR_DIRECT : 0;
+    } else {
+        op->staged |= BATON__STAGED_OR_DIRECT;
     }
 }
 

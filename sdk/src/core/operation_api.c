@@ -115,7 +115,7 @@ baton_status baton_operation_get_report(const baton_operation *op, baton_operati
     uint64_t moved = __atomic_load_n(&op->bytes_moved, __ATOMIC_RELAXED);
     uint64_t most = op->bytes_total * op->readers;
     const char *why_not_rma = __atomic_load_n(&op->why_not_rma, __ATOMIC_RELAXED);
-    const char *why_staged = moved == 0 ? NULL : __atomic_load_n(&op->why_staged, __ATOMIC_RELAXED);
+    const char *why_staged = moved == 0 || __atomic_load_n(&op->reached, __ATOMIC_RELAXED) ? NULL : __atomic_load_n(&op->why_staged, __ATOMIC_RELAXED);
     const char *why_not_map = __atomic_load_n(&op->why_not_map, __ATOMIC_RELAXED);
     baton_operation_report report = {
         .kind = op->kind,
