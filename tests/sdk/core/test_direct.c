@@ -10,6 +10,7 @@ enum { CHUNK = BATON__CHUNK_BYTES, BOTH = SOURCE_ON_DEVICE | TARGET_ON_DEVICE };
 static void open_pair(void)
 {
     cuda_pair_open();
+    cuda_pair_use_pool();
     fake_reach_devices(fake_cuda_peek, fake_cuda_poke);
 }
 
@@ -119,7 +120,7 @@ Test(direct, chunks_of_several_pieces_are_staged_and_the_others_are_not)
     pair_end(&h);
 }
 
-Test(direct, managed_memory_and_a_mixture_are_staged)
+Test(direct, managed_memory_what_nobody_else_can_open_and_a_mixture_are_staged)
 {
     static handed h;
     void *managed = NULL;
@@ -134,6 +135,14 @@ Test(direct, managed_memory_and_a_mixture_are_staged)
     cr_assert_str_eq(report_of(h.passive).why_staged, "its memory is managed by CUDA, and may be on either side");
     pair_end(&h);
     cr_assert_eq((int)cudaFree(managed), 0);
+    h = (handed){.count = 1, .size = 2 * CHUNK, .read = true};
+    h.target[0] = cuda_pair_memory(2 * CHUNK, true);
+    cr_assert_eq(baton_descriptor_allocate(2 * CHUNK, (baton_device){BATON_DEVICE_KIND_CUDA, 0}, &h.source[0]), BATON_OK); /* by cudaMallocAsync */
+    cuda_pair_fill(h.source[0], 0);
+    pair_offer(&h, BATON_COMPLETION_COMMIT, 0);
+    finish(&h);
+    cr_assert_not_null(strstr(report_of(h.passive).why_staged, "CUDA lets nobody else into its memory"));
+    pair_end(&h);
     h = (handed){.count = 2, .size = 2 * CHUNK, .read = true};
     for (size_t i = 0; i < 2; i++) {
         h.source[i] = cuda_pair_memory(2 * CHUNK, i == 1);
@@ -177,11 +186,12 @@ Test(direct, a_cancel_at_any_moment_ends_both_sides_and_holds_nothing)
     }
 }
 
+/* Pieces of the pool that are out, to the test or to an operation. */
 static size_t on_device(void)
 {
-    fake_cuda_counts counts;
-    (void)fake_cuda_leaks(&counts);
-    return counts.device_allocations;
+    baton_pool_stats stats = {.struct_size = sizeof(stats)};
+    cr_assert_eq(baton_pool_get_stats(cuda_pair_pool, &stats), BATON_OK);
+    return (size_t)stats.pieces;
 }
 
 /* A chunk is under way between the two, and nothing comes through any more. */
