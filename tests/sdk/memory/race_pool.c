@@ -6,6 +6,7 @@
  */
 #include "device/device.h"
 #include "memory/descriptor.h"
+#include "transport/segment.h"
 
 #include "fake_cuda.h"
 
@@ -18,6 +19,20 @@
 #include <time.h>
 
 enum { THREADS = 4, ROUNDS = 100, SIZE = 4096, PATIENCE_S = 60 };
+
+/* In place of UCX's shared memory, which is not needed here: it would bring in UCX (see tests/CMakeLists.txt). */
+baton_status baton__segment_create(size_t size, baton__segment **segment_out)
+{
+    (void)size;
+    (void)segment_out;
+    return BATON_ERR_NOT_SUPPORTED;
+}
+
+void baton__segment_destroy(baton__segment *segment)
+{
+    (void)segment;
+    abort();
+}
 
 static int failures; /* __atomic */
 static baton_pool *pools[2]; /* of CUDA memory, and pinned */
