@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "perf_live.h"
 
+#include "perf_connector.h"
 #include "perf_failure.h"
 #include "perf_meter.h"
 #include "perf_report.h"
-#include "perf_transfer.h"
 #include <inttypes.h>
 #include <malloc.h>
 #include <sched.h>

@@ -108,12 +108,26 @@ static void drop_chunk(baton__chunk *chunk)
     LL_PREPEND(connector->free_chunks, chunk);
 }
 
-static baton_status staged_or_dropped(baton__chunk *chunk, baton_status status)
+/* There is no memory for it, here: who waits for it would wait for ever. */
+static baton_status refused(baton_operation *operation, baton__grant *grant, baton_status status)
 {
-    if (status != BATON_OK) {
-        drop_chunk(chunk);
+    if (grant != NULL) {
+        baton__grant_close(grant, status, 0);
+    } else {
+        baton__active_stop(operation, status, 0);
     }
     return status;
+}
+
+static baton_status staged_or_dropped(baton__chunk *chunk, baton_status status)
+{
+    if (status == BATON_OK) {
+        return BATON_OK;
+    }
+    baton_operation *operation = chunk->operation;
+    baton__grant *grant = chunk->grant;
+    drop_chunk(chunk);
+    return refused(operation, grant, status);
 }
 
 baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, baton__grant *grant,
@@ -124,7 +138,7 @@ baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, ba
     }
     baton__chunk *chunk = new_chunk(peer, operation, grant, index, slice.size, false);
     if (chunk == NULL) {
-        return BATON_ERR_OUT_OF_MEMORY;
+        return refused(operation, grant, BATON_ERR_OUT_OF_MEMORY);
     }
     chunk->direct = baton__direct_sends(chunk, &slice);
     frame->c = chunk->direct ? 1 : frame->c;
@@ -153,7 +167,7 @@ baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation,
 {
     baton__chunk *chunk = new_chunk(peer, operation, grant, index, slice.size, true);
     if (chunk == NULL) {
-        return BATON_ERR_OUT_OF_MEMORY;
+        return refused(operation, grant, BATON_ERR_OUT_OF_MEMORY);
     }
     if (operation->staged != 0) {
         chunk->direct = baton__direct_receives(chunk, payload, &slice, from_device);

@@ -69,7 +69,8 @@ static inline baton_status baton__of_transport(baton_status status)
 /* The end of a chunk that has left or come, or was dropped: its operation and its peer learn it, unless it was abandoned before. */
 void baton__chunk_over(baton__chunk *chunk, baton_status status, int native);
 
-/* Sends or receives a chunk; baton__active_chunk_over or baton__passive_chunk_over is called once, maybe before this returns. On failure it is not called.
+/* Sends or receives a chunk; baton__active_chunk_over or baton__passive_chunk_over is called once, maybe before this returns. On failure it is not called; without
+ * memory the operation, or the grant, ends here.
  * frame: of a send; payload: of a receive; from_device: the frame said so. */
 baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, baton__grant *grant,
                                uint32_t index, baton__frame *frame, baton__slice slice, int *native_out);

@@ -113,8 +113,6 @@ ucs_status_t baton__ucx_cuda_init(baton__transport *transport);
 void baton__ucx_cuda_lane(baton__endpoint *endpoint, const char *kind);
 const char *baton__ucx_knows_no_device(const baton__transport *transport);
 const char *baton__ucx_why_not_device(const baton__endpoint *endpoint, bool peer_on_device);
-/* Some RDMA device of this host registers memory of CUDA devices. It opens them, once for the process. */
-bool baton__ucx_has_gpudirect(void);
 bool baton__ucx_exposes_device(const baton__endpoint *endpoint);
 
 /* The shared-memory queues that links of these kinds, "sysv,tcp" say, use: a set. */

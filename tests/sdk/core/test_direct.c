@@ -1,42 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory of devices that the transport takes from where it lies; over the fake transport, which does so by the stand-in's own look at it, and
- * says of every chunk that failed that the peer may still have it open. A host access of device memory would end the test with a fault. */
-#include "support/cuda_pair.h"
+/* Memory of devices that the transport takes from where it lies. A host access of it would end the test with a fault. test_probe.c has what is held
+ * when such a chunk fails. */
+#include "support/direct_pair.h"
 
 #include <cuda_runtime_api.h>
 
-enum { CHUNK = BATON__CHUNK_BYTES, BOTH = SOURCE_ON_DEVICE | TARGET_ON_DEVICE };
-
-static void open_pair(void)
-{
-    cuda_pair_open();
-    cuda_pair_use_pool();
-    fake_reach_devices(fake_cuda_peek, fake_cuda_poke);
-}
-
-TestSuite(direct, .init = open_pair, .fini = cuda_pair_close, .timeout = 120);
-
-static baton_operation_report report_of(const baton_operation *op)
-{
-    baton_operation_report report = {.struct_size = sizeof(report)};
-    cr_assert_eq(baton_operation_get_report(op, &report), BATON_OK);
-    return report;
-}
-
-static void finish(handed *h)
-{
-    CUDA_PAIR_UNTIL(cuda_pair_is_over(h));
-    pair_expect(h, BATON_OK, BATON_OK);
-    cr_assert(cuda_pair_is_right(h));
-}
-
-static void hand_over(bool read, baton_completion completion, size_t count, size_t size, int on)
-{
-    static handed h;
-    cuda_pair_begin(&h, read, count, size, completion, 0, on);
-    finish(&h);
-    pair_end(&h);
-}
+TestSuite(direct, .init = direct_open, .fini = cuda_pair_close, .timeout = 120);
 
 static uint64_t copies(void)
 {
@@ -184,73 +153,4 @@ Test(direct, a_cancel_at_any_moment_ends_both_sides_and_holds_nothing)
         cr_assert_eq(pair_stats(ORIGIN).quarantined + pair_stats(CONSUMER).quarantined, 0);
         pair_end(&h);
     }
-}
-
-/* Pieces of the pool that are out, to the test or to an operation. */
-static size_t on_device(void)
-{
-    baton_pool_stats stats = {.struct_size = sizeof(stats)};
-    cr_assert_eq(baton_pool_get_stats(cuda_pair_pool, &stats), BATON_OK);
-    return (size_t)stats.pieces;
-}
-
-/* A chunk is under way between the two, and nothing comes through any more. */
-static void cut_in_the_middle(handed *h, bool read)
-{
-    hand_over(read, BATON_COMPLETION_COMMIT, 1, CHUNK, BOTH);
-    fake_plan(read ? BATON__FRAME_DATA : BATON__FRAME_WRITE, FAKE_HOLD, 1);
-    cuda_pair_begin(h, read, 1, CHUNK, BATON_COMPLETION_COMMIT, 0, BOTH);
-    CUDA_PAIR_UNTIL(h->active->inflight + h->passive->inflight != 0);
-    pair_pump();
-    fake_set_cut(true);
-}
-
-Test(direct, what_a_reader_may_still_have_open_is_kept_until_it_says_that_it_has_not)
-{
-    static handed h;
-    cut_in_the_middle(&h, true);
-    cr_assert_eq(baton_operation_cancel(h.passive), BATON_OK);
-    for (int i = 0; i < 100 && !baton_operation_is_over(h.passive); i++) {
-        pair_advance_ms(100);
-    }
-    cr_assert_eq(baton_operation_reason(h.passive), BATON_ERR_QUARANTINED);
-    cr_assert_eq(pair_stats(ORIGIN).quarantined, 1);
-    baton_descriptor_release(h.source[0]);
-    h.source[0] = NULL;
-    cr_assert_eq(on_device(), 2, "it was given back, and the reader may have it open");
-    fake_set_cut(false);
-    fake_release();
-    for (int i = 0; i < 400 && pair_stats(ORIGIN).quarantined != 0; i++) {
-        pair_advance_ms(100);
-    }
-    cr_assert_eq(pair_stats(ORIGIN).quarantined, 0);
-    cr_assert(baton_operation_is_over(h.active));
-    cr_assert_eq(on_device(), 1);
-    pair_end(&h);
-}
-
-Test(direct, what_a_writer_has_given_is_kept_until_the_other_side_says_that_it_is_done)
-{
-    static handed h;
-    cut_in_the_middle(&h, false);
-    cr_assert_eq(baton_operation_cancel(h.active), BATON_OK);
-    for (int i = 0; i < 100 && !baton_operation_is_over(h.active); i++) {
-        pair_advance_ms(100);
-    }
-    cr_assert_eq(baton_operation_reason(h.active), BATON_ERR_QUARANTINED);
-    cr_assert_eq(pair_stats(CONSUMER).quarantined, 1);
-    baton_operation_destroy(h.active);
-    baton_descriptor_release(h.source[0]);
-    cr_assert_eq(on_device(), 2, "it was given back, and the other side may have it open");
-    fake_set_cut(false);
-    fake_release();
-    for (int i = 0; i < 400 && pair_stats(CONSUMER).quarantined != 0; i++) {
-        pair_advance_ms(100);
-    }
-    cr_assert_eq(pair_stats(CONSUMER).quarantined, 0);
-    cr_assert_geq(fake_sent(BATON__FRAME_PROBE), 1);
-    cr_assert(baton_operation_is_over(h.passive));
-    cr_assert_eq(on_device(), 1);
-    baton_operation_destroy(h.passive);
-    baton_descriptor_release(h.target[0]);
 }

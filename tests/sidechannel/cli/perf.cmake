@@ -2,14 +2,18 @@
 set(baton_cli_dir "${PROJECT_SOURCE_DIR}/sidechannel/cli")
 
 # The program's own sources are not in the library.
-foreach(name IN ITEMS test_perf_buffers test_perf_size test_perf_statistics test_perf_options)
+foreach(name IN ITEMS test_perf_buffers test_perf_slots test_perf_size test_perf_statistics test_perf_options)
   if(TARGET ${name})
     target_include_directories(${name} PRIVATE "${baton_cli_dir}")
   endif()
 endforeach()
 
 if(BATON_CLI)
-  foreach(name IN ITEMS perf perf_serve)
+  set(scripts perf perf_serve)
+  if(BATON_WITH_CUDA AND BATON_CUDA_COMPILES) # the stand-in for the runtime is there, too
+    list(APPEND scripts perf_cuda)
+  endif()
+  foreach(name IN LISTS scripts)
     set(script "${CMAKE_CURRENT_LIST_DIR}/${name}.sh")
     file(STRINGS "${script}" cases REGEX "^case_[a-z0-9_]+\\(\\)")
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${script}")
