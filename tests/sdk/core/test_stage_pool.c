@@ -155,14 +155,6 @@ Test(stage_pool_of_one, a_cancelled_piece_comes_back_when_no_copy_touches_it)
     }
 }
 
-/* baton_connector_progress comes back with everything armed alone, which a copy under way is not. */
-static void turn_once(baton_connector *connector)
-{
-    cr_assert(baton__loop_enter(connector->loop));
-    (void)baton__loop_turn(connector->loop);
-    baton__loop_leave(connector->loop);
-}
-
 /* A device that does not end its copy: the operation ends without it, in quarantine, and the piece stays out all the same. */
 Test(stage_pool_of_one, a_copy_that_goes_on_keeps_its_piece)
 {
@@ -176,8 +168,7 @@ Test(stage_pool_of_one, a_copy_that_goes_on_keeps_its_piece)
     fake_break();
     for (int i = 0; i < 500 && !cuda_pair_is_over(&h); i++) {
         fake_clock_advance_ms(10);
-        turn_once(connectors[ORIGIN]);
-        turn_once(connectors[CONSUMER]);
+        cuda_pair_turn();
     }
     cr_assert(cuda_pair_is_over(&h));
     cr_assert_eq(baton_operation_reason(h.active), BATON_ERR_QUARANTINED);
