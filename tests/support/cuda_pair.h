@@ -6,6 +6,7 @@
 #include "fake_cuda/fake_cuda.h"
 #include "support/fake_pair.h"
 
+#include <baton/pool.h>
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <time.h>
@@ -23,6 +24,17 @@ static inline void cuda_pair_choose_runtime(void)
     cr_assert_eq(setenv("BATON_CUDART", info.dli_fname, 1), 0);
 }
 
+static baton_pool *cuda_pair_pool; /* NULL: memory of a device is allocated alone */
+
+/* From here on it is such as other processes can be let into. */
+static inline void cuda_pair_use_pool(void)
+{
+    baton_pool_options options = BATON_POOL_OPTIONS_INIT;
+    options.kind = BATON_POOL_CUDA;
+    options.capacity_bytes = (size_t)1024 * 1024 * 1024;
+    cr_assert_eq(baton_pool_create(&options, &cuda_pair_pool), BATON_OK, "%s", baton_error_text());
+}
+
 static inline void cuda_pair_open(void)
 {
     cuda_pair_choose_runtime();
@@ -34,6 +46,7 @@ static inline void cuda_pair_close(void)
 {
     fake_cuda_counts counts;
     pair_close();
+    baton_pool_destroy(cuda_pair_pool);
     (void)fake_cuda_leaks(&counts);
     /* Some streams stay for the next: one that allocates for each device, and those that gates have waited on. */
     bool clean = counts.device_allocations == 0 && counts.pinned_allocations == 0 && counts.streams <= 4 && counts.events <= 4;
@@ -44,6 +57,10 @@ static inline void cuda_pair_close(void)
 static inline baton_descriptor *cuda_pair_memory(size_t size, bool on_device)
 {
     baton_descriptor *made = NULL;
+    if (on_device && cuda_pair_pool != NULL) {
+        cr_assert_eq(baton_pool_allocate(cuda_pair_pool, size, &made), BATON_OK, "%s", baton_error_text());
+        return made;
+    }
     baton_device device = on_device ? (baton_device){BATON_DEVICE_KIND_CUDA, 0} : BATON_DEVICE_HOST;
     cr_assert_eq(baton_descriptor_allocate(size, device, &made), BATON_OK, "%s", baton_error_text());
     return made;

@@ -11,6 +11,7 @@ enum { CHUNK = BATON__CHUNK_BYTES, BOTH = SOURCE_ON_DEVICE | TARGET_ON_DEVICE };
 static inline void direct_open(void)
 {
     cuda_pair_open();
+    cuda_pair_use_pool();
     fake_reach_devices(fake_cuda_peek, fake_cuda_poke);
 }
 
@@ -36,11 +37,12 @@ static inline void hand_over(bool read, baton_completion completion, size_t coun
     pair_end(&h);
 }
 
+/* Pieces of the pool that are out, to the test or to an operation. */
 static inline size_t on_device(void)
 {
-    fake_cuda_counts counts;
-    (void)fake_cuda_leaks(&counts);
-    return counts.device_allocations;
+    baton_pool_stats stats = {.struct_size = sizeof(stats)};
+    cr_assert_eq(baton_pool_get_stats(cuda_pair_pool, &stats), BATON_OK);
+    return (size_t)stats.pieces;
 }
 
 /* A chunk is under way between the two, and nothing comes through any more. */

@@ -92,7 +92,7 @@ static inline uint8_t *own_memory(const own *o)
 static inline own own_new(size_t size, unsigned seed, bool fill)
 {
     own o = {.seed = seed};
-    cr_assert_eq(baton_descriptor_allocate(size, any_device("here"), &o.descriptor), BATON_OK);
+    cr_assert_eq(any_allocate(size, "here", &o.descriptor), BATON_OK, "%s", baton_error_text());
     if (fill) {
         any_fill(o.descriptor, seed);
     }

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "device/device.h"
+#include <baton/pool.h>
 
 static bool peer_is_on_device(const baton_operation *op, const baton__grant *grant)
 {
@@ -27,6 +28,10 @@ static const char *objection_to_memory(const baton_operation *op)
         }
         if (!table->lanes->is_device_memory(device.id, baton_descriptor_pointer(descriptor))) {
             return "its memory is managed by CUDA, and may be on either side";
+        }
+        /* UCX would learn it from a call that fails in the middle of the operation, and verbs devices do not register such memory either. */
+        if (!baton_descriptor_is_exportable(descriptor)) {
+            return "CUDA lets nobody else into its memory, as that of cudaMallocAsync; that of a baton_pool is better";
         }
     }
     return NULL;

@@ -21,4 +21,7 @@ bool baton__cuda_is_device_memory(uint32_t id, const void *pointer);
  * this process; else it costs a load. Errors: ERR_INVALID_ARGUMENT. */
 baton_status baton__cuda_check_host_memory(const void *pointer);
 
+/* Frees what cudaMalloc gave. It waits for the device, but not on a connector's own thread (cuda_reserve.c). */
+void baton__cuda_free_plain(uint32_t device, void *pointer);
+
 #endif

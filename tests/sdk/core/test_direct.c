@@ -89,7 +89,7 @@ Test(direct, chunks_of_several_pieces_are_staged_and_the_others_are_not)
     pair_end(&h);
 }
 
-Test(direct, managed_memory_and_a_mixture_are_staged)
+Test(direct, managed_memory_what_nobody_else_can_open_and_a_mixture_are_staged)
 {
     static handed h;
     void *managed = NULL;
@@ -104,6 +104,14 @@ Test(direct, managed_memory_and_a_mixture_are_staged)
     cr_assert_str_eq(report_of(h.passive).why_staged, "its memory is managed by CUDA, and may be on either side");
     pair_end(&h);
     cr_assert_eq((int)cudaFree(managed), 0);
+    h = (handed){.count = 1, .size = 2 * CHUNK, .read = true};
+    h.target[0] = cuda_pair_memory(2 * CHUNK, true);
+    cr_assert_eq(baton_descriptor_allocate(2 * CHUNK, (baton_device){BATON_DEVICE_KIND_CUDA, 0}, &h.source[0]), BATON_OK); /* by cudaMallocAsync */
+    cuda_pair_fill(h.source[0], 0);
+    pair_offer(&h, BATON_COMPLETION_COMMIT, 0);
+    finish(&h);
+    cr_assert_not_null(strstr(report_of(h.passive).why_staged, "CUDA lets nobody else into its memory"));
+    pair_end(&h);
     h = (handed){.count = 2, .size = 2 * CHUNK, .read = true};
     for (size_t i = 0; i < 2; i++) {
         h.source[i] = cuda_pair_memory(2 * CHUNK, i == 1);

@@ -12,12 +12,14 @@ static void begin(void)
     cuda_pair_choose_runtime();
     fake_cuda_set_forbid_sync(true);
     open_both();
+    cuda_pair_use_pool();
     fake_rma_reach_devices(fake_cuda_peek, fake_cuda_poke);
 }
 
 static void end(void)
 {
     close_both();
+    baton_pool_destroy(cuda_pair_pool);
 }
 
 TestSuite(rma_cuda, .init = begin, .fini = end, .timeout = 60);
