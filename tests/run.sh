@@ -2,7 +2,7 @@
 # The suite.
 #
 #   tests/run.sh          sets the machine up, builds, runs the tests; a few minutes
-#   tests/run.sh --all    also under the sanitizers, the fuzzers, valgrind, the model, the benchmarks, clang, in containers, and in a
+#   tests/run.sh --all    also the tests labelled slow, and under the sanitizers, the fuzzers, valgrind, the model, the benchmarks, clang, in containers, and in a
 #                         VM that has verbs
 #
 # The last line is `N passed, N failed, N skipped`, in single test cases; the exit status is 0 only with 0 failed.
@@ -253,7 +253,11 @@ else
 fi
 
 if build_preset dev "-DBATON_WERROR=$werror"; then
-    run_suite dev "$builds/dev"
+    if [[ $everything == yes ]]; then
+        run_suite dev "$builds/dev"
+    else
+        run_suite dev "$builds/dev" -LE '^slow$'
+    fi
 fi
 
 if [[ $everything == yes ]]; then

@@ -26,6 +26,8 @@ typedef struct doctor_verdict {
 
 /* What to do where CUDA cannot be used; NULL: it can. gpu: NVIDIA's driver is on this machine. */
 const char *doctor_fix_cuda(const baton_cuda_info *info, bool gpu);
+/* How memory of GPUs goes, and what it costs. apart: this process is in another IPC or PID namespace than the host. */
+doctor_verdict doctor_rate_cuda_paths(const baton_transport_cuda_info *info, bool apart);
 /* alone: TCP is the only transport that is used. */
 doctor_verdict doctor_rate_ucx(unsigned major, unsigned minor, bool tcp_alone);
 /* soft: RLIMIT_MEMLOCK in bytes. */

@@ -2,6 +2,7 @@
 /* Memory of GPUs: the runtime, the driver and the devices, or why there are none. */
 #include "doctor_checks.h"
 
+#include <baton/transport.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,6 +72,62 @@ static void say_device(doctor_report *report, uint32_t id, const baton_cuda_devi
                device->memory_pools ? "" : ", without memory pools: freeing its memory waits for it");
 }
 
+/* The initial namespaces have fixed numbers (Linux, include/linux/proc_ns.h). */
+static bool is_in_own_namespace(const char *name)
+{
+    char path[32];
+    char link[32] = "";
+    (void)snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+    if (readlink(path, link, sizeof(link) - 1) < 0) {
+        return false;
+    }
+    return strcmp(link, "ipc:[4026531839]") != 0 && strcmp(link, "pid:[4026531836]") != 0;
+}
+
+doctor_verdict doctor_rate_cuda_paths(const baton_transport_cuda_info *info, bool apart)
+{
+    static const char build[] = "a UCX that is built with CUDA: PyPI's libucx-cu13 or libucx-cu12, or NVIDIA's packages";
+    static const char share[] = "containers that hand memory of GPUs to each other need a common IPC and PID namespace (--ipc=host --pid=host)";
+    if (!info->known) {
+        return (doctor_verdict){.severity = DOCTOR_NOTE,
+                                .found = "this UCX has no CUDA: memory of GPUs is staged through pinned memory, one more copy on each side "
+                                         "that has it, on the GPU's copy engines",
+                                .fix = build};
+    }
+    if (!info->cuda_ipc) {
+        return (doctor_verdict){.severity = DOCTOR_NOTE,
+                                .found = "UCX knows CUDA, and has no cuda_ipc: within this host memory of GPUs is staged, one more copy on each "
+                                         "side that has it",
+                                .fix = build};
+    }
+    if (apart) {
+        return (doctor_verdict){.severity = DOCTOR_NOTE,
+                                .found = "cuda_ipc is here, one copy from GPU to GPU, and this process is in a namespace of its own: with "
+                                         "processes outside of it memory of GPUs is staged",
+                                .fix = share};
+    }
+    return (doctor_verdict){.severity = DOCTOR_OK, .found = "cuda_ipc copies from GPU to GPU within this host, once and without the CPU"};
+}
+
+static void say_paths(doctor_report *report)
+{
+    baton_transport_cuda_info info = {.struct_size = sizeof(info)};
+    if (baton_transport_describe_cuda(&info) != BATON_OK) {
+        return; /* UCX cannot be opened: its section says why */
+    }
+    bool apart = is_in_own_namespace("ipc") || is_in_own_namespace("pid");
+    doctor_verdict verdict = doctor_rate_cuda_paths(&info, apart);
+    doctor_say(report,
+               &(doctor_finding){.name = "cuda_paths",
+                                 .severity = verdict.severity,
+                                 .fix = verdict.fix,
+                                 .fields = {doctor_bool("ucx_cuda", info.known), doctor_bool("cuda_ipc", info.cuda_ipc),
+                                            doctor_bool("gpudirect", info.gpudirect), doctor_bool("own_namespace", apart)}},
+               "%s; %s", verdict.found,
+               info.gpudirect ? "between hosts RDMA reaches the GPUs' memory (GPUDirect)"
+                              : "between hosts it is staged, since no RDMA device registers the GPUs' memory (nvidia_peermem)");
+}
+
 void doctor_check_cuda(doctor_report *report)
 {
     char found[FOUND_SIZE];
@@ -94,5 +151,8 @@ void doctor_check_cuda(doctor_report *report)
                "%s", found);
     for (uint32_t id = 0; id < info.device_count && id < BATON_CUDA_DEVICES_MAX; id++) {
         say_device(report, id, &info.devices[id]);
+    }
+    if (info.status == BATON_OK) {
+        say_paths(report);
     }
 }

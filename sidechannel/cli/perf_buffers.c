@@ -2,6 +2,7 @@
 #include "perf_buffers.h"
 
 #include "perf_failure.h"
+#include "perf_mirror.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,9 @@ struct perf_buffers {
     size_t stride;      /* 0: each segment is a descriptor */
     size_t count;       /* descriptors of a slot */
     size_t slots;
-    unsigned char **memory;         /* of each slot; NULL for pieces of a pool */
+    baton_device device;
+    unsigned char **memory;         /* malloc'ed, of each slot */
+    baton_descriptor **blocks;      /* of a device, of each slot */
     baton_descriptor **descriptors; /* of slot 0, of slot 1, ... */
     baton_pool *pool;               /* NULL: malloc'ed */
 };
@@ -70,18 +73,22 @@ static uint64_t memory_size(const perf_buffers *buffers)
     return buffers->segments == 1 ? buffers->size : (uint64_t)place_size(buffers) * buffers->segments;
 }
 
-static baton_status describe(perf_buffers *buffers, size_t slot)
+static bool is_of_host(const perf_buffers *buffers)
 {
-    unsigned char *memory = buffers->memory[slot];
+    return buffers->device.kind == BATON_DEVICE_KIND_HOST;
+}
+
+static baton_status describe(perf_buffers *buffers, size_t slot, unsigned char *memory)
+{
     baton_descriptor **list = &buffers->descriptors[slot * buffers->count];
     baton_status status = BATON_OK;
     if (buffers->stride != 0) {
         status = baton_descriptor_create_strided(memory, buffers->size / buffers->segments, buffers->stride, buffers->segments,
-                                                 BATON_DEVICE_HOST, NULL, NULL, list);
+                                                 buffers->device, NULL, NULL, list);
     }
     for (size_t i = 0; status == BATON_OK && buffers->stride == 0 && i < buffers->segments; i++) {
         status = baton_descriptor_from_pointer(memory + place_of(buffers, i) * place_size(buffers),
-                                               begin_of(buffers, i + 1) - begin_of(buffers, i), BATON_DEVICE_HOST, NULL, NULL,
+                                               begin_of(buffers, i + 1) - begin_of(buffers, i), buffers->device, NULL, NULL,
                                                &list[i]);
     }
     return status == BATON_OK ? BATON_OK : perf_fail_baton(status, "a descriptor");
@@ -90,18 +97,29 @@ static baton_status describe(perf_buffers *buffers, size_t slot)
 static baton_status allocate(perf_buffers *buffers)
 {
     size_t rounded = round_up((size_t)memory_size(buffers), ALIGNMENT);
-    for (size_t slot = 0; slot < buffers->slots; slot++) {
+    baton_status status = BATON_OK;
+    for (size_t slot = 0; status == BATON_OK && slot < buffers->slots; slot++) {
         buffers->memory[slot] = aligned_alloc(ALIGNMENT, rounded);
-        if (buffers->memory[slot] == NULL) {
-            return perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory for %zu buffers of %zu bytes",
-                             buffers->slots, buffers->size);
-        }
-        baton_status status = describe(buffers, slot);
-        if (status != BATON_OK) {
-            return status;
-        }
+        status = buffers->memory[slot] != NULL
+                     ? describe(buffers, slot, buffers->memory[slot])
+                     : perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory for %zu buffers of %zu bytes", buffers->slots, buffers->size);
     }
-    return BATON_OK;
+    return status;
+}
+
+static baton_status allocate_on_device(perf_buffers *buffers)
+{
+    char what[BATON_DEVICE_TEXT_SIZE + 16] = "memory of ";
+    baton_status status = BATON_OK;
+    for (size_t slot = 0; status == BATON_OK && slot < buffers->slots; slot++) {
+        status = baton_descriptor_allocate((size_t)memory_size(buffers), buffers->device, &buffers->blocks[slot]);
+        if (status != BATON_OK) {
+            baton_device_print(buffers->device, what + strlen(what));
+            return perf_fail_baton(status, what);
+        }
+        status = describe(buffers, slot, baton_descriptor_pointer(buffers->blocks[slot]));
+    }
+    return status;
 }
 
 static baton_status take_pieces(perf_buffers *buffers)
@@ -120,48 +138,57 @@ static baton_status take_pieces(perf_buffers *buffers)
     return status == BATON_OK ? BATON_OK : perf_fail_baton(status, "a pool");
 }
 
-static baton_status create(perf_buffers asked, baton_status (*fill)(perf_buffers *), perf_buffers **buffers_out)
+/* Memory of a device has a limit of its own; its mirror is one slot. */
+static baton_status check_size(const perf_buffers *buffers)
 {
-    if (!is_affordable(memory_size(&asked), asked.slots)) {
-        return perf_fail(
-            BATON_ERR_OUT_OF_MEMORY,
-            "%zu buffers of %" PRIu64
-            " bytes are more than half of the memory of this machine; try less --size, --stride or --depth",
-            asked.slots, memory_size(&asked));
+    uint64_t size = is_of_host(buffers) ? memory_size(buffers) : buffers->size;
+    size_t count = is_of_host(buffers) ? buffers->slots : 1;
+    return is_affordable(size, count)
+               ? BATON_OK
+               : perf_fail(BATON_ERR_OUT_OF_MEMORY,
+                           "%zu buffers of %" PRIu64
+                           " bytes are more than half of the memory of this machine; try less --size, --stride or --depth",
+                           count, size);
+}
+
+static baton_status fill_in(perf_buffers *buffers, bool is_shared)
+{
+    buffers->memory = calloc(buffers->slots, sizeof(*buffers->memory));
+    buffers->blocks = calloc(buffers->slots, sizeof(baton_descriptor *));
+    buffers->descriptors = calloc(buffers->slots * buffers->count, sizeof(baton_descriptor *));
+    if (buffers->memory == NULL || buffers->blocks == NULL || buffers->descriptors == NULL) {
+        return perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory");
+    }
+    if (!is_of_host(buffers)) {
+        return allocate_on_device(buffers);
+    }
+    return is_shared ? take_pieces(buffers) : allocate(buffers);
+}
+
+baton_status perf_buffers_create(const perf_shape *shape, perf_buffers **buffers_out)
+{
+    const perf_buffers asked = {.size = (size_t)shape->size_bytes,
+                                .segments = (size_t)shape->segments,
+                                .stride = (size_t)shape->stride_bytes,
+                                .count = shape->stride_bytes != 0 ? 1 : (size_t)shape->segments,
+                                .slots = (size_t)shape->slots,
+                                .device = shape->device};
+    baton_status status = check_size(&asked);
+    if (status != BATON_OK) {
+        return status;
     }
     perf_buffers *buffers = malloc(sizeof(*buffers));
     if (buffers == NULL) {
         return perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory");
     }
     *buffers = asked;
-    buffers->count = asked.stride != 0 ? 1 : asked.segments;
-    buffers->memory = calloc(buffers->slots, sizeof(*buffers->memory));
-    buffers->descriptors = calloc(buffers->slots * buffers->count, sizeof(baton_descriptor *));
-    baton_status status = buffers->memory != NULL && buffers->descriptors != NULL
-                              ? fill(buffers)
-                              : perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory");
+    status = fill_in(buffers, shape->is_shared);
     if (status != BATON_OK) {
         perf_buffers_destroy(buffers);
         return status;
     }
     *buffers_out = buffers;
     return BATON_OK;
-}
-
-baton_status perf_buffers_create(uint64_t size_bytes, uint64_t segments, uint64_t stride_bytes, uint64_t slots,
-                                 perf_buffers **buffers_out)
-{
-    perf_buffers asked = {.size = (size_t)size_bytes,
-                          .segments = (size_t)segments,
-                          .stride = (size_t)stride_bytes,
-                          .slots = (size_t)slots};
-    return create(asked, allocate, buffers_out);
-}
-
-baton_status perf_buffers_create_shared(uint64_t size_bytes, uint64_t segments, uint64_t slots, perf_buffers **buffers_out)
-{
-    perf_buffers asked = {.size = (size_t)size_bytes, .segments = (size_t)segments, .slots = (size_t)slots};
-    return create(asked, take_pieces, buffers_out);
 }
 
 void perf_buffers_destroy(perf_buffers *buffers)
@@ -173,11 +200,13 @@ void perf_buffers_destroy(perf_buffers *buffers)
          i++) {
         baton_descriptor_release(buffers->descriptors[i]);
     }
-    for (size_t slot = 0; buffers->memory != NULL && slot < buffers->slots; slot++) {
-        free(buffers->memory[slot]);
+    for (size_t slot = 0; slot < buffers->slots; slot++) {
+        baton_descriptor_release(buffers->blocks != NULL ? buffers->blocks[slot] : NULL);
+        free(buffers->memory != NULL ? buffers->memory[slot] : NULL);
     }
     baton_pool_destroy(buffers->pool);
     free(buffers->descriptors);
+    free(buffers->blocks);
     free(buffers->memory);
     free(buffers);
 }
@@ -206,8 +235,10 @@ static void expected_at(uint64_t slot, size_t at, unsigned char *bytes, size_t s
     }
 }
 
+typedef size_t (*piece_fn)(size_t slot, size_t at, unsigned char *bytes, size_t size);
+
 /* Each piece of memory of a slot, in the order of its bytes, until one is refused. Returns what was not refused. */
-static size_t walk(const perf_buffers *buffers, size_t slot, size_t (*on)(size_t slot, size_t at, unsigned char *bytes, size_t size))
+static size_t walk(const perf_buffers *buffers, size_t slot, piece_fn on)
 {
     size_t at = 0;
     for (size_t i = 0; i < buffers->count; i++) {
@@ -256,31 +287,57 @@ static size_t check_piece(size_t slot, size_t at, unsigned char *bytes, size_t s
     return size;
 }
 
-void perf_buffers_fill(perf_buffers *buffers)
+/* Writes all slots. */
+static baton_status write_all(const perf_buffers *buffers, piece_fn on)
 {
-    for (size_t slot = 0; slot < buffers->slots; slot++) {
-        (void)walk(buffers, slot, fill_piece);
+    perf_mirror *mirror = NULL;
+    baton_status status = is_of_host(buffers) ? BATON_OK : perf_mirror_create(buffers->size, &mirror);
+    for (size_t slot = 0; status == BATON_OK && slot < buffers->slots; slot++) {
+        if (mirror == NULL) {
+            (void)walk(buffers, slot, on);
+        } else {
+            (void)on(slot, 0, perf_mirror_memory(mirror), buffers->size);
+            status = perf_mirror_put(mirror, perf_buffers_slot(buffers, slot), buffers->count);
+        }
     }
+    perf_mirror_destroy(mirror);
+    return status;
 }
 
-void perf_buffers_spoil(perf_buffers *buffers)
+baton_status perf_buffers_fill(perf_buffers *buffers)
 {
-    for (size_t slot = 0; slot < buffers->slots; slot++) {
-        (void)walk(buffers, slot, spoil_piece);
-    }
+    return write_all(buffers, fill_piece);
+}
+
+baton_status perf_buffers_spoil(perf_buffers *buffers)
+{
+    return write_all(buffers, spoil_piece);
+}
+
+static baton_status verdict(size_t right, size_t size, const char *what)
+{
+    return right == size ? BATON_OK
+                         : perf_fail(BATON_ERR_CHECKSUM, "the data of the %s transfer is wrong from byte %zu on", what, right);
 }
 
 baton_status perf_buffers_check(const perf_buffers *buffers, uint64_t slot, const char *what)
 {
-    size_t right = walk(buffers, (size_t)slot, check_piece);
-    return right == buffers->size
-               ? BATON_OK
-               : perf_fail(BATON_ERR_CHECKSUM, "the data of the %s transfer is wrong from byte %zu on", what, right);
+    perf_mirror *mirror = NULL;
+    if (is_of_host(buffers)) {
+        return verdict(walk(buffers, (size_t)slot, check_piece), buffers->size, what);
+    }
+    baton_status status = perf_mirror_create(buffers->size, &mirror);
+    if (status == BATON_OK) {
+        status = perf_mirror_get(mirror, perf_buffers_slot(buffers, slot), buffers->count);
+    }
+    if (status == BATON_OK) {
+        status = perf_memory_check(perf_mirror_memory(mirror), buffers->size, slot, what);
+    }
+    perf_mirror_destroy(mirror);
+    return status;
 }
 
 baton_status perf_memory_check(const void *memory, size_t size, uint64_t slot, const char *what)
 {
-    size_t right = check_piece((size_t)slot, 0, (unsigned char *)memory, size);
-    return right == size ? BATON_OK
-                         : perf_fail(BATON_ERR_CHECKSUM, "the data of the %s transfer is wrong from byte %zu on", what, right);
+    return verdict(check_piece((size_t)slot, 0, (unsigned char *)memory, size), size, what);
 }

@@ -15,7 +15,7 @@
 
 enum { HEADER_SIZE = 8 };
 
-static const char hello[] = "baton perf 1";
+static const char hello[] = "baton perf 2";
 
 void perf_channel_init(perf_channel *channel, int fd)
 {

@@ -17,7 +17,7 @@
 
 /* X(NAME, number): what follows is text unless it says otherwise. */
 #define PERF_FRAME_LIST(X)                                                         \
-    X(HELLO, 1)    /* "baton perf 1" */                                            \
+    X(HELLO, 1)    /* "baton perf 2" */                                            \
     X(OPTIONS, 2)  /* the options of the run, as on a command line */              \
     X(READY, 3)    /* what was asked for is in place */                            \
     X(PREPARE, 4)  /* "FIRST COUNT TIMED": make passive operations */              \
@@ -25,7 +25,7 @@
     X(BEGIN, 6)    /* the timed part begins: read the clocks */                    \
     X(BEGUN, 7)                                                                    \
     X(END, 8)    /* it is over */                                                  \
-    X(USAGE, 9)  /* nanoseconds of CPU between the two */                          \
+    X(USAGE, 9)  /* "NANOSECONDS PATH": of CPU between the two; of the last one */  \
     X(CHECK, 10) /* does the memory hold what it should? answer: READY or ERROR */ \
     X(NAME, 11)  /* a name that the other side takes */                            \
     X(BYE, 12)   /* all is well, and over */                                       \

@@ -5,6 +5,7 @@
 #include "perf_failure.h"
 #include "perf_meter.h"
 #include "perf_nats_server.h"
+#include "perf_path.h"
 #include "perf_peer.h"
 #include "perf_report.h"
 #include "perf_size.h"
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROUNDS = 10, PING_MS = 2000, START_MS = 20000 };
+enum { ROUNDS = 10, PING_MS = 2000, START_MS = 20000, CHECK_MS = 600000 };
 
 typedef struct origin {
     const perf_options *options;
@@ -79,11 +80,19 @@ static baton_status ping(origin *self, double *time_us_out)
     return status == BATON_OK ? perf_check_interrupt() : fail_step(self, status, "a ping");
 }
 
-/* The consumer compares all of it. */
+/* The consumer compares all of it: in memory of the host before it acknowledges, in that of a device when it is asked to. */
 static baton_status check_data(origin *self)
 {
     double time_us;
-    return hand_over(self, BATON_ACKNOWLEDGE_APPLICATION, &time_us);
+    bool is_host = self->options->peer_device.kind == BATON_DEVICE_KIND_HOST;
+    baton_status status = hand_over(self, is_host ? BATON_ACKNOWLEDGE_APPLICATION : BATON_ACKNOWLEDGE_MOVED, &time_us);
+    if (status == BATON_OK && !is_host) {
+        status = perf_channel_say(&self->peer->channel, PERF_FRAME_CHECK, "");
+    }
+    if (status == BATON_OK && !is_host) {
+        status = perf_channel_expect(&self->peer->channel, PERF_FRAME_READY, CHECK_MS);
+    }
+    return status == BATON_OK ? perf_path_check(self->options, self->options->device, self->outcome.path, "") : status;
 }
 
 static baton_status warm_up(origin *self)
@@ -143,9 +152,12 @@ static baton_status prepare(origin *self)
 {
     char name[64];
     const perf_options *options = self->options;
-    baton_status status = perf_buffers_create(options->size_bytes, 1, 0, 1, &self->buffers);
+    const perf_shape shape = {.size_bytes = options->size_bytes, .segments = 1, .slots = 1, .device = options->device};
+    baton_status status = perf_buffers_create(&shape, &self->buffers);
     if (status == BATON_OK) {
-        perf_buffers_fill(self->buffers);
+        status = perf_buffers_fill(self->buffers);
+    }
+    if (status == BATON_OK) {
         status = brief_peer(self);
     }
     if (status != BATON_OK) {
@@ -167,42 +179,52 @@ static double ratio(double a, double b)
     return a / b; /* a round trip takes time */
 }
 
-static void report(origin *self)
+static void print_json(const origin *self, const perf_statistics *handoff, const perf_statistics *baseline)
+{
+    json_line *line = json_line_begin("perf_handoff");
+    json_line_whole(line, "size_bytes", self->options->size_bytes);
+    json_line_whole(line, "count", self->measured);
+    perf_report_devices(line, self->options);
+    json_line_text(line, "path", self->outcome.path);
+    json_line_text(line, "transport", self->outcome.transport);
+    perf_report_latency(line, "", handoff);
+    json_line_text(line, "baseline", "baton_worker_ping");
+    perf_report_latency(line, "baseline_", baseline);
+    json_line_real(line, "ratio_p50", ratio(handoff->p50, baseline->p50));
+    json_line_real(line, "ratio_p99", ratio(handoff->p99, baseline->p99));
+    json_line_real(line, "ratio_best", ratio(handoff->best, baseline->best));
+    json_line_bool(line, "data_checked", true); /* a run whose data is wrong fails */
+    perf_report_setting(line, self->options);
+    json_line_end(line);
+}
+
+static void print_table(const origin *self, const perf_statistics *handoff, const perf_statistics *baseline)
 {
     const perf_options *options = self->options;
+    char size[PERF_SIZE_TEXT];
+    char here[BATON_DEVICE_TEXT_SIZE];
+    char there[BATON_DEVICE_TEXT_SIZE];
+    perf_size_print(options->size_bytes, size);
+    baton_device_print(options->device, here);
+    baton_device_print(options->peer_device, there);
+    (void)printf("hand-off of %s, %" PRIu64 " times, progress by %s; path %s over %s\n", size, self->measured,
+                 options->application ? "the application" : "a thread", self->outcome.path, self->outcome.transport);
+    (void)printf("  memory          %s at the origin, %s at the consumer\n", here, there);
+    (void)printf("                      p50 us     p99 us    best us\n");
+    (void)printf("  hand-off        %10.1f %10.1f %10.1f   offer to outcome at the origin\n", handoff->p50, handoff->p99,
+                 handoff->best);
+    (void)printf("  ping over NATS  %10.1f %10.1f %10.1f   baton_worker_ping, between the same processes\n", baseline->p50,
+                 baseline->p99, baseline->best);
+    (void)printf("  ratio           %10.2f %10.2f %10.2f\n", ratio(handoff->p50, baseline->p50), ratio(handoff->p99, baseline->p99),
+                 ratio(handoff->best, baseline->best));
+    (void)printf("  data            of a first and a last hand-off is right\n");
+}
+
+static void report(const origin *self)
+{
     perf_statistics handoff = perf_statistics_make(self->handoffs_us, self->measured);
     perf_statistics baseline = perf_statistics_make(self->pings_us, self->measured);
-    if (options->json) {
-        json_line *line = json_line_begin("perf_handoff");
-        json_line_whole(line, "size_bytes", options->size_bytes);
-        json_line_whole(line, "count", self->measured);
-        json_line_text(line, "path", self->outcome.path);
-        json_line_text(line, "transport", self->outcome.transport);
-        perf_report_latency(line, "", &handoff);
-        json_line_text(line, "baseline", "baton_worker_ping");
-        perf_report_latency(line, "baseline_", &baseline);
-        json_line_real(line, "ratio_p50", ratio(handoff.p50, baseline.p50));
-        json_line_real(line, "ratio_p99", ratio(handoff.p99, baseline.p99));
-        json_line_real(line, "ratio_best", ratio(handoff.best, baseline.best));
-        json_line_bool(line, "data_checked", true); /* a run whose data is wrong fails */
-        perf_report_setting(line, options);
-        json_line_end(line);
-        return;
-    }
-    char size[PERF_SIZE_TEXT];
-    perf_size_print(options->size_bytes, size);
-    (void)printf("hand-off of %s, %" PRIu64 " times, progress by %s; path %s over %s\n", size,
-                 self->measured, options->application ? "the application" : "a thread",
-                 self->outcome.path, self->outcome.transport);
-    (void)printf("                      p50 us     p99 us    best us\n");
-    (void)printf("  hand-off        %10.1f %10.1f %10.1f   offer to outcome at the origin\n",
-                 handoff.p50, handoff.p99, handoff.best);
-    (void)printf(
-        "  ping over NATS  %10.1f %10.1f %10.1f   baton_worker_ping, between the same processes\n",
-        baseline.p50, baseline.p99, baseline.best);
-    (void)printf("  ratio           %10.2f %10.2f %10.2f\n", ratio(handoff.p50, baseline.p50),
-                 ratio(handoff.p99, baseline.p99), ratio(handoff.best, baseline.best));
-    (void)printf("  data            of a first and a last hand-off is right\n");
+    (self->options->json ? print_json : print_table)(self, &handoff, &baseline);
 }
 
 static baton_status run(const perf_options *options, perf_peer *peer)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "perf_idle.h"
 
+#include "perf_connector.h"
 #include "perf_failure.h"
 #include "perf_meter.h"
 #include "perf_peer.h"
 #include "perf_report.h"
-#include "perf_transfer.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

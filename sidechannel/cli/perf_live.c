@@ -2,317 +2,176 @@
 #include "perf_live.h"
 
 #include "perf_failure.h"
+#include "perf_live_deadline.h"
+#include "perf_live_lookup.h"
+#include "perf_live_work.h"
 #include "perf_meter.h"
 #include "perf_report.h"
-#include "perf_transfer.h"
+#include "perf_statistics.h"
 #include <inttypes.h>
-#include <malloc.h>
-#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 /* Steps of 100 operations take microseconds: they are repeated until there were so many operations, and the medians of the
  * rounds count. */
-enum { FIRST = 100, TIMES = 10, CHECK_EVERY = 1024, ENOUGH = 20000, ROUNDS_MIN = 3, WAIT_S = 60 };
+enum { FIRST = 100, TIMES = 10, ENOUGH = 20000, ROUNDS_MIN = 3, ROUNDS_MAX = ENOUGH / FIRST };
 
-enum { CREATE, METADATA, CANCEL, DESTROY, PARTS }; /* of a round */
+typedef enum part { CREATE, METADATA, DEADLINE, LOOKUP, CANCEL, DESTROY, PARTS } part;
 
-typedef struct live {
-    const perf_options *options;
-    baton_connector *connector;
-    baton_descriptor *memory;
-    baton_operation **operations;
-    uint64_t made;
-    uint64_t heap_bytes; /* of the process before the first operation */
-    uint64_t resident_bytes;
-} live;
+static const struct {
+    const char *title;
+    const char *field;
+} names[PARTS] = {
+    [CREATE] = {"create ns", "create_ns"},       [METADATA] = {"metadata ns", "metadata_ns"},
+    [DEADLINE] = {"deadline ns", "deadline_ns"}, [LOOKUP] = {"lookup ns", "lookup_ns"},
+    [CANCEL] = {"cancel ns", "cancel_ns"},       [DESTROY] = {"destroy ns", "destroy_ns"},
+};
 
-typedef struct live_costs {
+typedef struct costs {
     uint64_t operations;
     double heap_bytes; /* of each; 0: the allocator does not tell */
     double resident_bytes;
-    double ns[PARTS]; /* of each */
-} live_costs;
+    double ns[PARTS];  /* of each */
+} costs;
 
-typedef struct live_round {
-    uint64_t ns[PARTS]; /* of all */
-} live_round;
-
-/* What malloc has given out, in all its arenas; 0 where another allocator is in use, such as a
- * sanitizer's. */
-static uint64_t heap_bytes(void)
+/* The parts follow each other, and what stands between two of them is nobody's cost. */
+static baton_status play_kept(live *self, costs *round)
 {
-    struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-}
-
-static uint64_t resident_bytes(void)
-{
-    char line[128] = "";
-    char *rest = NULL;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (file == NULL) {
-        return 0;
-    }
-    bool is_read = fgets(line, sizeof(line), file) != NULL;
-    (void)fclose(file);
-    (void)strtoull(line, &rest, 10); /* all of it; what is resident comes second */
-    return is_read ? strtoull(rest, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
-}
-
-/* A signal is looked for now and then: a step may take seconds. */
-static baton_status check(uint64_t index)
-{
-    return index % CHECK_EVERY == 0 ? perf_check_interrupt() : BATON_OK;
-}
-
-/* An application with a loop of its own comes back to it, also when it has much to ask for: so what is asked for at once is the
- * same with 100 operations as with 100,000. */
-static void drive_after(const live *self, uint64_t index)
-{
-    if (self->options->application && (index + 1) % FIRST == 0) {
-        (void)baton_connector_progress(self->connector);
-    }
-}
-
-static baton_status create_all(live *self, uint64_t count)
-{
-    baton_operation_options settings = BATON_OPERATION_OPTIONS_INIT;
-    settings.deadline_ms = 3600 * 1000;
-    for (; self->made < count; self->made++) {
-        baton_status status = check(self->made);
-        if (status != BATON_OK) {
-            return status;
-        }
-        status = baton_connector_create_readable(self->connector, &self->memory, 1, &settings,
-                                                 &self->operations[self->made]);
-        if (status != BATON_OK) {
-            return perf_fail_baton(status, "a passive operation");
-        }
-        drive_after(self, self->made);
-    }
-    return BATON_OK;
-}
-
-static baton_status print_all(live *self)
-{
-    for (uint64_t i = 0; i < self->made; i++) {
-        baton_metadata *metadata = NULL;
-        baton_status status = check(i);
-        if (status != BATON_OK) {
-            return status;
-        }
-        status = baton_operation_metadata(self->operations[i], &metadata);
-        if (status != BATON_OK) {
-            return perf_fail_baton(status, "metadata");
-        }
-        baton_metadata_destroy(metadata);
-    }
-    return BATON_OK;
-}
-
-static bool has_begun_all(const live *self, const baton_connector_stats *stats)
-{
-    return stats->operations_live == self->made;
-}
-
-static bool has_ended_all(const live *self, const baton_connector_stats *stats)
-{
-    (void)self;
-    return stats->operations_live == 0;
-}
-
-/* Until the connector has done what it was asked for: asking alone is but half of the cost. */
-static baton_status drive_until(const live *self, bool (*holds)(const live *, const baton_connector_stats *))
-{
-    bool drives = self->options->application;
-    uint64_t end = perf_now_ns() + WAIT_S * UINT64_C(1000000000);
-    for (uint64_t turn = 0;; turn++) {
-        baton_connector_stats stats = {.struct_size = sizeof(stats)};
-        baton_status status = baton_connector_get_stats(self->connector, &stats);
-        if (status != BATON_OK) {
-            return perf_fail_baton(status, "statistics");
-        }
-        if (holds(self, &stats)) {
-            return BATON_OK;
-        }
-        status = check(turn);
-        if (status != BATON_OK) {
-            return status;
-        }
-        if (perf_now_ns() > end) {
-            return perf_fail(BATON_ERR_TIMED_OUT, "%" PRIu64 " operations, and the connector is not done in %d s", self->made,
-                             WAIT_S);
-        }
-        if (drives) {
-            (void)baton_connector_progress(self->connector);
-        } else {
-            (void)sched_yield();
-        }
-    }
-}
-
-static baton_status cancel_all(const live *self)
-{
-    for (uint64_t i = 0; i < self->made; i++) {
-        baton_status status = check(i);
-        if (status != BATON_OK) {
-            return status;
-        }
-        status = baton_operation_cancel(self->operations[i]);
-        if (status != BATON_OK) {
-            return perf_fail_baton(status, "cancelling");
-        }
-        drive_after(self, i);
-    }
-    return drive_until(self, has_ended_all);
-}
-
-static void destroy_all(live *self)
-{
-    for (uint64_t i = 0; i < self->made; i++) {
-        baton_operation_destroy(self->operations[i]);
-    }
-    self->made = 0;
-}
-
-static double each(uint64_t before, uint64_t after, uint64_t count)
-{
-    return after > before ? (double)(after - before) / (double)count : 0;
-}
-
-static baton_status play_round(live *self, uint64_t count, live_round *round_out, live_costs *costs)
-{
-    uint64_t at[PARTS + 1] = {perf_now_ns()};
-    baton_status status = create_all(self, count);
+    uint64_t count = round->operations;
+    uint64_t begin = perf_now_ns();
+    baton_status status = live_create_all(self, count, LIVE_KEPT_MS);
+    uint64_t end = perf_now_ns();
+    round->ns[CREATE] = live_each(begin, end, count);
     if (status == BATON_OK) {
-        status = drive_until(self, has_begun_all);
+        status = live_print_all(self);
     }
-    at[METADATA] = perf_now_ns();
+    round->ns[METADATA] = live_each(end, perf_now_ns(), count);
+    round->heap_bytes = live_each(self->heap_bytes, live_heap_bytes(), count);
+    round->resident_bytes = live_each(self->resident_bytes, live_resident_bytes(), count);
+    begin = perf_now_ns();
     if (status == BATON_OK) {
-        status = print_all(self);
+        status = live_cancel_all(self);
     }
-    at[CANCEL] = perf_now_ns();
-    costs->heap_bytes = each(self->heap_bytes, heap_bytes(), count);
-    costs->resident_bytes = each(self->resident_bytes, resident_bytes(), count);
-    uint64_t looked = perf_now_ns() - at[CANCEL]; /* at the memory, which is nobody's cost */
+    end = perf_now_ns();
+    round->ns[CANCEL] = live_each(begin, end, count);
+    live_destroy_all(self);
+    round->ns[DESTROY] = live_each(end, perf_now_ns(), count);
+    return status;
+}
+
+/* The same number of operations three times over: kept, left alone until they expire, and read. */
+static baton_status play_round(live *self, costs *round)
+{
+    baton_status status = play_kept(self, round);
     if (status == BATON_OK) {
-        status = cancel_all(self);
+        status = live_deadline_play(self, round->operations, &round->ns[DEADLINE]);
     }
-    at[DESTROY] = perf_now_ns();
-    destroy_all(self);
-    at[PARTS] = perf_now_ns();
-    for (int part = 0; part < PARTS; part++) {
-        round_out->ns[part] = at[part + 1] - at[part] - (part == CANCEL ? looked : 0);
+    if (status == BATON_OK) {
+        status = live_lookup_play(self, round->operations, &round->ns[LOOKUP]);
     }
     return status;
 }
 
-static int compare(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left;
-    uint64_t b = *(const uint64_t *)right;
-    return (a > b) - (a < b);
-}
-
-static uint64_t median_of(const live_round *rounds, uint64_t count, int part)
-{
-    uint64_t sorted[ENOUGH / FIRST];
-    for (uint64_t i = 0; i < count; i++) {
-        sorted[i] = rounds[i].ns[part];
-    }
-    qsort(sorted, count, sizeof(sorted[0]), compare);
-    return sorted[count / 2];
-}
-
 /* The first round is for nothing: memory that the process has never had before is the kernel's to make, page by page. */
-static baton_status measure(live *self, uint64_t count, live_costs *costs_out)
+static baton_status measure(live *self, uint64_t count, costs *costs_out)
 {
-    live_round rounds[ENOUGH / FIRST];
+    double samples[PARTS][ROUNDS_MAX];
     uint64_t wanted = ENOUGH / (count < FIRST ? FIRST : count);
     wanted = wanted < ROUNDS_MIN ? ROUNDS_MIN : wanted;
-    *costs_out = (live_costs){.operations = count};
-    baton_status status = play_round(self, count, &rounds[0], costs_out);
+    *costs_out = (costs){.operations = count};
+    baton_status status = play_round(self, costs_out);
     for (uint64_t i = 0; status == BATON_OK && i < wanted; i++) {
-        status = play_round(self, count, &rounds[i], costs_out);
+        status = play_round(self, costs_out);
+        for (int at = 0; at < PARTS; at++) {
+            samples[at][i] = costs_out->ns[at];
+        }
     }
-    for (int part = 0; status == BATON_OK && part < PARTS; part++) {
-        costs_out->ns[part] = (double)median_of(rounds, wanted, part) / (double)count;
+    for (int at = 0; status == BATON_OK && at < PARTS; at++) {
+        costs_out->ns[at] = perf_statistics_make(samples[at], wanted).p50;
     }
     return status;
 }
 
 static void print_head(const perf_options *options)
 {
-    if (!options->json) {
-        (void)printf("live passive operations in one connector, progress by %s; each of them\n",
-                     options->application ? "the application" : "a thread");
-        (void)printf("  operations  heap bytes  resident bytes  create ns  metadata ns  cancel ns  destroy ns\n");
-    }
-}
-
-static void report(const perf_options *options, const live_costs *costs)
-{
     if (options->json) {
-        json_line *line = json_line_begin("perf_live");
-        json_line_whole(line, "operations", costs->operations);
-        json_line_real(line, "heap_bytes", costs->heap_bytes);
-        json_line_real(line, "resident_bytes", costs->resident_bytes);
-        json_line_real(line, "create_ns", costs->ns[CREATE]);
-        json_line_real(line, "metadata_ns", costs->ns[METADATA]);
-        json_line_real(line, "cancel_ns", costs->ns[CANCEL]);
-        json_line_real(line, "destroy_ns", costs->ns[DESTROY]);
-        perf_report_setting(line, options);
-        json_line_end(line);
         return;
     }
-    (void)printf("  %10" PRIu64 "  %10.0f  %14.0f  %9.0f  %11.0f  %9.0f  %10.0f\n", costs->operations,
-                 costs->heap_bytes, costs->resident_bytes, costs->ns[CREATE], costs->ns[METADATA], costs->ns[CANCEL],
-                 costs->ns[DESTROY]);
+    (void)printf("live passive operations in one connector, progress by %s; each of them\n",
+                 options->application ? "the application" : "a thread");
+    (void)printf("  operations  heap bytes  resident bytes");
+    for (int at = 0; at < PARTS; at++) {
+        (void)printf("  %11s", names[at].title);
+    }
+    (void)printf("\n");
+}
+
+static void print_json(const perf_options *options, const costs *of)
+{
+    json_line *line = json_line_begin("perf_live");
+    json_line_whole(line, "operations", of->operations);
+    json_line_real(line, "heap_bytes", of->heap_bytes);
+    json_line_real(line, "resident_bytes", of->resident_bytes);
+    for (int at = 0; at < PARTS; at++) {
+        json_line_real(line, names[at].field, of->ns[at]);
+    }
+    perf_report_setting(line, options);
+    json_line_end(line);
+}
+
+static void report(const perf_options *options, const costs *of)
+{
+    if (options->json) {
+        print_json(options, of);
+        return;
+    }
+    (void)printf("  %10" PRIu64 "  %10.0f  %14.0f", of->operations, of->heap_bytes, of->resident_bytes);
+    for (int at = 0; at < PARTS; at++) {
+        (void)printf("  %11.0f", of->ns[at]);
+    }
+    (void)printf("\n");
     (void)fflush(stdout);
 }
 
-static baton_status prepare(const perf_options *options, live *self)
+/* For people: what grew, and what did not. */
+static void print_ratios(const perf_options *options, const costs *first, const costs *last)
 {
-    self->operations = calloc(options->live, sizeof(baton_operation *));
-    if (self->operations == NULL) {
-        return perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory for %" PRIu64 " operations",
-                         options->live);
+    if (options->json) {
+        return;
     }
-    baton_status status = perf_connector_create(options, &self->connector);
-    if (status == BATON_OK) {
-        status = baton_descriptor_allocate(4096, BATON_DEVICE_HOST, &self->memory);
+    (void)printf("  %10s  %10s  %14s", "last:first", "", "");
+    for (int at = 0; at < PARTS; at++) {
+        (void)printf("  %11.2f", first->ns[at] > 0 ? last->ns[at] / first->ns[at] : 0);
+    }
+    (void)printf("\n");
+}
+
+static baton_status measure_all(live *self)
+{
+    const perf_options *options = self->options;
+    costs first = {0};
+    costs last = {0};
+    print_head(options);
+    for (uint64_t step = FIRST; last.operations != options->live; step *= TIMES) {
+        baton_status status = measure(self, step < options->live ? step : options->live, &last);
         if (status != BATON_OK) {
-            return perf_fail_baton(status, "memory");
+            return status;
         }
+        report(options, &last);
+        first = first.operations == 0 ? last : first;
     }
-    self->heap_bytes = heap_bytes();
-    self->resident_bytes = resident_bytes();
-    return status;
+    if (first.operations != last.operations) {
+        print_ratios(options, &first, &last);
+    }
+    return BATON_OK;
 }
 
 baton_status perf_live(const perf_options *options)
 {
     live self = {.options = options};
-    live_costs costs;
-    uint64_t step = FIRST < options->live ? FIRST : options->live;
-    baton_status status = prepare(options, &self);
-    print_head(options);
-    while (status == BATON_OK) {
-        status = measure(&self, step, &costs);
-        if (status != BATON_OK) {
-            break;
-        }
-        report(options, &costs);
-        if (step == options->live) {
-            break;
-        }
-        step = step * TIMES < options->live ? step * TIMES : options->live;
+    baton_status status = live_open(&self);
+    if (status == BATON_OK) {
+        status = measure_all(&self);
     }
-    destroy_all(&self);
-    baton_descriptor_release(self.memory);
-    baton_connector_destroy(self.connector);
-    free(self.operations);
+    live_close(&self);
     return status;
 }

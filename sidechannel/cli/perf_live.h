@@ -7,8 +7,8 @@
 
 /*
  * What passive operations cost that wait for a peer: memory of each, and the time to make one, to
- * make (and destroy) its metadata, to cancel and to destroy it, with 100, 1,000, ... live in one
- * connector.
+ * make (and destroy) its metadata, to end it by its deadline, to serve a peer that reads it, to
+ * cancel and to destroy it, with 100, 1,000, ... live in one connector.
  *
  * Prints the result. Failures are recorded.
  */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "perf_options.h"
 
-#include "perf_failure.h"
 #include "perf_size.h"
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,8 +11,7 @@ enum {
     H = PERF_MODE_HANDOFF,
     I = PERF_MODE_IDLE,
     L = PERF_MODE_LIVE,
-    ALL = T | S | H | I | L,
-    WORDS_MAX = 64
+    ALL = T | S | H | I | L
 };
 
 typedef perf_parsed (*take_fn)(perf_options *options, const char *value);
@@ -50,19 +47,18 @@ static perf_parsed take_link(perf_options *options, const char *value)
 
 static perf_parsed take_path(perf_options *options, const char *value)
 {
-    static const char *const words[] = {"auto", "am", "map", "view", "rma", NULL};
+    static const char *const words[] = {"auto", "am", "map", "view", "rma", "staged", NULL};
     return verdict(is_one_of(value, words, &options->path));
 }
 
 static perf_parsed take_device(perf_options *options, const char *value)
 {
-    (void)options;
-    if (strncmp(value, "cuda", 4) == 0) {
-        (void)perf_fail(BATON_ERR_NOT_BUILT_IN,
-                        "--device %s: not in this version, which has host memory", value);
-        return PERF_REFUSED;
-    }
-    return verdict(strcmp(value, "host") == 0);
+    return verdict(baton_device_parse(value, &options->device) == BATON_OK);
+}
+
+static perf_parsed take_peer_device(perf_options *options, const char *value)
+{
+    return verdict(baton_device_parse(value, &options->peer_device) == BATON_OK);
 }
 
 static perf_parsed take_op(perf_options *options, const char *value)
@@ -140,8 +136,9 @@ static const option table[] = {
     {"--json", ALL, take_json, NULL},
     {"--role", ALL, take_role, "a role"},
     {"--link", T | H | I | L, take_link, "any, shm or tcp"},
-    {"--path", T | H, take_path, "auto, am, map, view or rma"},
-    {"--device", T | H, take_device, "host"},
+    {"--path", T | H, take_path, "auto, am, map, view, rma or staged"},
+    {"--device", T | H, take_device, "cpu, or cuda:N"},
+    {"--peer-device", T | H, take_peer_device, "cpu, or cuda:N"},
     {"--op", T, take_op, "read or write"},
     {"--size", T | H, take_size,
      "1 B .. 1 TiB, with B, kB, MB, GB, KiB, MiB, GiB or nothing behind it"},
@@ -228,11 +225,52 @@ static perf_parsed settle_segments(const perf_options *options)
                : PERF_PARSED;
 }
 
-/* Which mode it is, and that all options belong to it. */
-static perf_parsed settle_mode(uint32_t given, perf_options *options)
+static bool is_on_device(const perf_options *options)
 {
-    int modes = (options->serve != NULL ? S : 0) | (options->mode == PERF_MODE_HANDOFF ? H : 0) |
-                (options->idle_s != 0 ? I : 0) | (options->live != 0 ? L : 0);
+    return options->device.kind != BATON_DEVICE_KIND_HOST || options->peer_device.kind != BATON_DEVICE_KIND_HOST;
+}
+
+/* What the path is for. */
+static perf_parsed settle_path(const perf_options *options)
+{
+    bool is_handoff = options->mode == PERF_MODE_HANDOFF;
+    if (perf_options_map(options) && (is_handoff || options->is_write || options->stride_bytes != 0)) {
+        return wrong("--path map or view", "is for reads without a stride");
+    }
+    if (perf_options_map(options) && is_on_device(options)) {
+        return wrong("--path map or view", "is for memory of the host");
+    }
+    if (perf_options_view(options) && options->segments != 1) {
+        return wrong("--path view", "is for reads of one segment");
+    }
+    if (perf_options_rma(options) && is_handoff) {
+        return wrong("--path rma", "is for transfers");
+    }
+    return perf_options_staged(options) && !is_on_device(options)
+               ? wrong("--path staged", "is for memory of a device: --device or --peer-device")
+               : PERF_PARSED;
+}
+
+static int modes_of(const perf_options *options)
+{
+    return (options->serve != NULL ? S : 0) | (options->mode == PERF_MODE_HANDOFF ? H : 0) | (options->idle_s != 0 ? I : 0) |
+           (options->live != 0 ? L : 0);
+}
+
+static bool is_given(uint32_t given, take_fn take)
+{
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (table[i].take == take) {
+            return (given & UINT32_C(1) << i) != 0;
+        }
+    }
+    return false;
+}
+
+/* Which mode it is, that all options belong to it, and what is left to be the default of the mode. */
+static perf_parsed settle(uint32_t given, perf_options *options)
+{
+    int modes = modes_of(options);
     if ((modes & (modes - 1)) != 0) {
         return wrong("--serve, --handoff, --idle and --live", "do not go together");
     }
@@ -245,17 +283,11 @@ static perf_parsed settle_mode(uint32_t given, perf_options *options)
     if (options->size_bytes == 0) {
         options->size_bytes = options->mode == PERF_MODE_HANDOFF ? 4096 : 1 << 20;
     }
-    if (perf_options_map(options) &&
-        (options->mode == PERF_MODE_HANDOFF || options->is_write || options->stride_bytes != 0)) {
-        return wrong("--path map or view", "is for reads without a stride");
+    if (!is_given(given, take_peer_device)) {
+        options->peer_device = options->device;
     }
-    if (perf_options_view(options) && options->segments != 1) {
-        return wrong("--path view", "is for reads of one segment");
-    }
-    if (perf_options_rma(options) && options->mode == PERF_MODE_HANDOFF) {
-        return wrong("--path rma", "is for transfers");
-    }
-    return settle_segments(options);
+    perf_parsed parsed = settle_path(options);
+    return parsed == PERF_PARSED ? settle_segments(options) : parsed;
 }
 
 perf_parsed perf_options_parse(int count, char **arguments, perf_options *options_out)
@@ -264,6 +296,8 @@ perf_parsed perf_options_parse(int count, char **arguments, perf_options *option
     *options_out = (perf_options){.mode = PERF_MODE_TRANSFER,
                                   .link = "any",
                                   .path = "auto",
+                                  .device = BATON_DEVICE_HOST,
+                                  .peer_device = BATON_DEVICE_HOST,
                                   .count = 1000,
                                   .depth = 1,
                                   .segments = 1,
@@ -276,67 +310,7 @@ perf_parsed perf_options_parse(int count, char **arguments, perf_options *option
             return parsed;
         }
     }
-    return options_out->help ? PERF_PARSED : settle_mode(given, options_out);
-}
-
-static int print_transfer(const perf_options *options, char *line, size_t size)
-{
-    int length = snprintf(line, size,
-                    "--link %s --progress %s --path %s --op %s --size %" PRIu64 " --count %" PRIu64
-                    " --depth %" PRIu64 " --segments %" PRIu64 " --warmup %" PRIu64
-                    " --timeout %" PRIu64,
-                    options->link, options->application ? "application" : "thread", options->path,
-                    options->is_write ? "write" : "read", options->size_bytes, options->count,
-                    options->depth, options->segments, options->warmup, options->timeout_s);
-    if (length > 0 && (size_t)length < size && options->stride_bytes != 0) {
-        length += snprintf(line + length, size - (size_t)length, " --stride %" PRIu64, options->stride_bytes);
-    }
-    return length;
-}
-
-static int print_handoff(const perf_options *options, char *line, size_t size)
-{
-    return snprintf(line, size, "--handoff --nats %s --link %s --progress %s --size %" PRIu64,
-                    options->nats, options->link, options->application ? "application" : "thread",
-                    options->size_bytes);
-}
-
-bool perf_options_print(const perf_options *options, char *line, size_t size)
-{
-    int length = -1;
-    switch (options->mode) {
-    case PERF_MODE_TRANSFER:
-        length = print_transfer(options, line, size);
-        break;
-    case PERF_MODE_HANDOFF:
-        length = print_handoff(options, line, size);
-        break;
-    case PERF_MODE_IDLE:
-        length = snprintf(line, size, "--idle %" PRIu64 " --peers %" PRIu64 " --link %s",
-                          options->idle_s, options->peers, options->link);
-        break;
-    case PERF_MODE_SERVE:
-    case PERF_MODE_LIVE:
-        break; /* have no other side */
-    }
-    return length > 0 && (size_t)length < size;
-}
-
-perf_parsed perf_options_parse_line(char *line, perf_options *options_out)
-{
-    char *words[WORDS_MAX] = {"perf"};
-    char *rest = NULL;
-    int count = 1;
-    for (char *word = strtok_r(line, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
-        if (count == WORDS_MAX) {
-            return PERF_WRONG;
-        }
-        words[count++] = word;
-    }
-    perf_parsed parsed = perf_options_parse(count, words, options_out);
-    bool is_for_this =
-        options_out->role == NULL && options_out->connect == NULL && !options_out->help;
-    return parsed == PERF_PARSED && !is_for_this ? PERF_WRONG : parsed;
+    return options_out->help ? PERF_PARSED : settle(given, options_out);
 }
 
 bool perf_options_map(const perf_options *options)
@@ -352,6 +326,11 @@ bool perf_options_view(const perf_options *options)
 bool perf_options_rma(const perf_options *options)
 {
     return strcmp(options->path, "rma") == 0;
+}
+
+bool perf_options_staged(const perf_options *options)
+{
+    return strcmp(options->path, "staged") == 0;
 }
 
 const char *perf_options_tls(const perf_options *options)

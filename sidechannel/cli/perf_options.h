@@ -2,9 +2,7 @@
 #ifndef BATON_CLI_PERF_OPTIONS_H
 #define BATON_CLI_PERF_OPTIONS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <baton/device.h>
 
 /* What `baton perf` is asked for: from a command line, or from the other side as one line of the
  * same. */
@@ -23,7 +21,9 @@ typedef struct perf_options {
     bool help;
     bool json;
     const char *link; /* any, shm, tcp */
-    const char *path; /* auto, am, map, view, rma */
+    const char *path; /* auto, am, map, view, rma, staged */
+    baton_device device; /* of the memory of the side that begins */
+    baton_device peer_device;
     bool is_write;
     bool application; /* who drives progress */
     uint64_t size_bytes;
@@ -43,8 +43,7 @@ typedef struct perf_options {
 
 typedef enum perf_parsed {
     PERF_PARSED = 0,
-    PERF_WRONG = 1,  /* said on stderr; usage is due */
-    PERF_REFUSED = 2 /* understood, but not in this version: a failure is recorded */
+    PERF_WRONG = 1 /* said on stderr; usage is due */
 } perf_parsed;
 
 #define PERF_SERVE_DEFAULT "127.0.0.1:7847"
@@ -63,6 +62,8 @@ bool perf_options_map(const perf_options *options);
 bool perf_options_view(const perf_options *options);
 /* Both sides have rma switched on. */
 bool perf_options_rma(const perf_options *options);
+/* Through pinned memory, on each side whose memory is of a device. */
+bool perf_options_staged(const perf_options *options);
 /* What UCX_TLS has to be for the link; NULL: whatever it is. */
 const char *perf_options_tls(const perf_options *options);
 

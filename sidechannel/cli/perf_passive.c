@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The passive side of transfers: makes operations, sends their metadata, and says what it has used.
  */
-#include "perf_buffers.h"
+#include "perf_connector.h"
 #include "perf_failure.h"
 #include "perf_meter.h"
+#include "perf_slots.h"
 #include "perf_transfer.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -84,8 +85,8 @@ static baton_status make_batch(passive *self)
     uint64_t first = 0;
     uint64_t count = 0;
     bool is_timed = false;
-    if (!parse_batch((const char *)self->channel->data, &first, &count, &is_timed) ||
-        self->count != 0) {
+    if (!parse_batch((const char *)self->channel->data, &first, &count, &is_timed) || self->count != 0 ||
+        first + count > (is_timed ? self->options->count : self->options->warmup)) {
         return perf_fail(BATON_ERR_MALFORMED, "a batch that makes no sense");
     }
     self->operations = calloc(count, sizeof(baton_operation *));
@@ -93,12 +94,10 @@ static baton_status make_batch(passive *self)
         return perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory for %" PRIu64 " operations", count);
     }
     self->count = count;
-    if (is_timed && first == 0) {
-        perf_transfer_spoil_target(self->options, self->options->is_write, self->buffers);
-    }
-    baton_status status = BATON_OK;
+    bool is_new = is_timed && first == 0 && self->options->is_write;
+    baton_status status = is_new ? perf_slots_spoil(self->options, self->buffers) : BATON_OK;
     for (uint64_t i = 0; status == BATON_OK && i < count; i++) {
-        status = make_one(self, i, perf_transfer_slot(self->options, first + i, is_timed));
+        status = make_one(self, i, perf_slots_of(self->options, first + i, is_timed));
         if (status == BATON_OK) {
             status = send_metadata(self, self->operations[i]);
         }
@@ -115,7 +114,8 @@ static baton_status begin_batch(passive *self)
 /* The active side has all of them; here the last word of some may still be on its way. */
 static baton_status end_batch(passive *self)
 {
-    char text[32];
+    char text[64];
+    baton_operation_report report = {.struct_size = sizeof(report)};
     for (uint64_t i = 0; i < self->count; i++) {
         baton_status status = baton_operation_wait(self->operations[i], PERF_ANSWER_MS);
         if (status != BATON_OK) {
@@ -123,17 +123,17 @@ static baton_status end_batch(passive *self)
         }
     }
     perf_meter end = perf_meter_read();
+    if (self->count == 0 || baton_operation_get_report(self->operations[self->count - 1], &report) != BATON_OK) {
+        return perf_fail(BATON_ERR_MALFORMED, "the end of nothing");
+    }
+    (void)snprintf(text, sizeof(text), "%" PRIu64 " %s", end.cpu_ns - self->begin.cpu_ns, report.path);
     drop_operations(self);
-    (void)snprintf(text, sizeof(text), "%" PRIu64, end.cpu_ns - self->begin.cpu_ns);
     return perf_channel_say(self->channel, PERF_FRAME_USAGE, text);
 }
 
 static baton_status check_data(passive *self)
 {
-    baton_status status = perf_buffers_check(self->buffers, self->options->depth, "first");
-    if (status == BATON_OK && self->options->count > 1) {
-        status = perf_buffers_check(self->buffers, self->options->depth + 1, "last");
-    }
+    baton_status status = perf_slots_check(self->options, self->buffers);
     return status == BATON_OK ? perf_channel_say(self->channel, PERF_FRAME_READY, "") : status;
 }
 
@@ -156,16 +156,11 @@ static baton_status answer(passive *self, perf_frame question)
 static baton_status prepare(passive *self)
 {
     const perf_options *options = self->options;
-    uint64_t slots = perf_transfer_slots(options);
     baton_status status =
-        perf_options_map(options)
-            ? perf_buffers_create_shared(options->size_bytes, options->segments, slots, &self->buffers)
-            : perf_buffers_create(options->size_bytes, options->segments, options->stride_bytes, slots, &self->buffers);
-    if (status != BATON_OK) {
-        return status;
+        perf_slots_create(options, options->peer_device, perf_options_map(options), !options->is_write, &self->buffers);
+    if (status == BATON_OK) {
+        status = perf_connector_create(options, &self->connector);
     }
-    (options->is_write ? perf_buffers_spoil : perf_buffers_fill)(self->buffers);
-    status = perf_connector_create(options, &self->connector);
     if (status == BATON_OK && options->application) {
         perf_channel_drive(self->channel, self->connector);
     }

@@ -10,6 +10,8 @@ void perf_report_transfers(const perf_options *options, const perf_transfers *tr
 
 /* What every object says of the run: link, ucx_tls, progress, versions. */
 void perf_report_setting(json_line *line, const perf_options *options);
+/* device and peer_device: where the memory of the two sides is. */
+void perf_report_devices(json_line *line, const perf_options *options);
 /* PREFIXp50_us, PREFIXp99_us and PREFIXbest_us. */
 void perf_report_latency(json_line *line, const char *prefix, const perf_statistics *latency_us);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "perf_transfer.h"
 
-#include "perf_buffers.h"
+#include "perf_connector.h"
 #include "perf_failure.h"
 #include "perf_meter.h"
+#include "perf_path.h"
+#include "perf_slots.h"
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,40 +36,6 @@ typedef struct active {
     uint64_t passive_cpu_ns;
     perf_transfers *result;
 } active;
-
-uint64_t perf_transfer_slots(const perf_options *options)
-{
-    return options->depth + 2;
-}
-
-uint64_t perf_transfer_slot(const perf_options *options, uint64_t index, bool is_timed)
-{
-    if (is_timed && index == 0) {
-        return options->depth;
-    }
-    if (is_timed && index + 1 == options->count) {
-        return options->depth + 1;
-    }
-    /* The warm-up goes through all of them, so that no measured transfer is the first to touch a page. */
-    return is_timed ? index % options->depth : index % perf_transfer_slots(options);
-}
-
-void perf_transfer_spoil_target(const perf_options *options, bool is_target, perf_buffers *buffers)
-{
-    if (options->warmup > 0 && is_target) {
-        perf_buffers_spoil(buffers);
-    }
-}
-
-baton_status perf_connector_create(const perf_options *options, baton_connector **connector_out)
-{
-    baton_connector_options settings = BATON_CONNECTOR_OPTIONS_INIT;
-    settings.map_group = perf_options_map(options) ? PERF_GROUP : NULL;
-    settings.rma = perf_options_rma(options);
-    settings.progress = options->application ? BATON_PROGRESS_APPLICATION : BATON_PROGRESS_THREAD;
-    baton_status status = baton_connector_create(&settings, connector_out);
-    return status == BATON_OK ? BATON_OK : perf_fail_baton(status, "a connector");
-}
 
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
@@ -104,7 +72,7 @@ static flight *flight_of(const active *self, uint64_t index)
 static baton_status begin_one(active *self, uint64_t index, uint64_t place, bool is_timed)
 {
     baton_operation_options settings = BATON_OPERATION_OPTIONS_INIT;
-    uint64_t slot = perf_transfer_slot(self->options, index, is_timed);
+    uint64_t slot = perf_slots_of(self->options, index, is_timed);
     flight *flying = flight_of(self, index);
     settings.deadline_ms = (uint32_t)self->options->timeout_s * 1000;
     flying->begin_ns = perf_now_ns();
@@ -150,7 +118,7 @@ static baton_status check_view(active *self, uint64_t index)
         return BATON_OK;
     }
     baton_status status = baton_operation_view(flight_of(self, index)->operation, 0, &memory, &size);
-    return status == BATON_OK ? perf_memory_check(memory, size, perf_transfer_slot(self->options, index, true),
+    return status == BATON_OK ? perf_memory_check(memory, size, perf_slots_of(self->options, index, true),
                                                   is_last ? "last" : "first")
                               : perf_fail_baton(status, "a view");
 }
@@ -179,6 +147,20 @@ static baton_status end_copy(active *self, uint64_t index, bool is_timed)
     return status;
 }
 
+static baton_status note_path(active *self, const baton_operation *operation)
+{
+    const perf_options *options = self->options;
+    baton_operation_report report = {.struct_size = sizeof(report)};
+    baton_status status = baton_operation_get_report(operation, &report);
+    if (status != BATON_OK) {
+        return perf_fail_baton(status, "the report of the last transfer");
+    }
+    const char *why = perf_options_rma(options) ? report.why_not_rma : perf_options_map(options) ? report.why_not_map : "";
+    (void)snprintf(self->result->path, sizeof(self->result->path), "%s", perf_options_view(options) ? "view" : report.path);
+    (void)snprintf(self->result->transport, sizeof(self->result->transport), "%s", report.transport);
+    return perf_path_check(options, options->device, report.path, why);
+}
+
 static baton_status end_one(active *self, uint64_t index, bool is_timed)
 {
     flight *flying = flight_of(self, index);
@@ -187,21 +169,9 @@ static baton_status end_one(active *self, uint64_t index, bool is_timed)
     if (status != BATON_OK) {
         return status;
     }
-    if (is_timed && index + 1 == self->options->count) {
-        baton_operation_report report = {.struct_size = sizeof(report)};
-        status = baton_operation_get_report(flying->operation, &report);
-        if (status != BATON_OK) {
-            return perf_fail_baton(status, "the report of the last transfer");
-        }
-        if (perf_options_map(self->options) && strcmp(report.path, "map") != 0) {
-            return perf_fail(BATON_ERR_NOT_SUPPORTED, "the path was %s and not map: %s", report.path, report.why_not_map);
-        }
-        if (perf_options_rma(self->options) && strcmp(report.path, "rma") != 0) {
-            return perf_fail(BATON_ERR_NOT_SUPPORTED, "the path was %s and not rma: %s", report.path, report.why_not_rma);
-        }
-        (void)snprintf(self->result->path, sizeof(self->result->path), "%s", is_view ? "view" : report.path);
-        (void)snprintf(self->result->transport, sizeof(self->result->transport), "%s",
-                       report.transport);
+    status = is_timed && index + 1 == self->options->count ? note_path(self, flying->operation) : BATON_OK;
+    if (status != BATON_OK) {
+        return status;
     }
     baton_operation_destroy(flying->operation);
     flying->operation = NULL;
@@ -236,7 +206,7 @@ static baton_status receive_metadata(active *self, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
         baton_status status =
-            perf_channel_expect(self->channel, PERF_FRAME_METADATA, PERF_ANSWER_MS);
+            perf_channel_expect(self->channel, PERF_FRAME_METADATA, batch_wait_ms(self)); /* of a target that is overwritten before */
         if (status != BATON_OK) {
             return status;
         }
@@ -263,6 +233,20 @@ static baton_status ask(active *self, perf_frame question, perf_frame answer, ui
     return status == BATON_OK ? perf_channel_expect(self->channel, answer, timeout_ms) : status;
 }
 
+/* "NANOSECONDS PATH" of the other side. */
+static baton_status note_usage(active *self)
+{
+    char *rest = NULL;
+    char *path = self->result->peer_path;
+    self->passive_cpu_ns += strtoull((const char *)self->channel->data, &rest, 10);
+    if (*rest != ' ' || strspn(rest + 1, "abcdefghijklmnopqrstuvwxyz") != strlen(rest + 1)) {
+        return perf_fail(BATON_ERR_MALFORMED, "a usage that makes no sense");
+    }
+    (void)snprintf(path, sizeof(self->result->peer_path), "%s", rest + 1);
+    bool is_compared = perf_options_staged(self->options) || strcmp(self->options->path, "am") == 0;
+    return is_compared ? perf_path_check(self->options, self->options->peer_device, path, "") : BATON_OK;
+}
+
 static baton_status time_batch(active *self, uint64_t first, uint64_t count, bool is_timed)
 {
     baton_status status = ask(self, PERF_FRAME_BEGIN, PERF_FRAME_BEGUN, PERF_ANSWER_MS);
@@ -277,7 +261,7 @@ static baton_status time_batch(active *self, uint64_t first, uint64_t count, boo
     if (status == BATON_OK && is_timed) {
         self->elapsed_ns += end.now_ns - begin.now_ns;
         self->active_cpu_ns += end.cpu_ns - begin.cpu_ns;
-        self->passive_cpu_ns += strtoull((const char *)self->channel->data, NULL, 10);
+        status = note_usage(self);
     }
     return status;
 }
@@ -306,29 +290,20 @@ static baton_status run_batches(active *self, uint64_t total, bool is_timed)
 /* Both sides check what was written into their memory. */
 static baton_status check_data(active *self)
 {
-    baton_status status = BATON_OK;
     if (self->options->is_write) {
         return ask(self, PERF_FRAME_CHECK, PERF_FRAME_READY, batch_wait_ms(self));
     }
-    if (perf_options_view(self->options)) {
-        return BATON_OK; /* looked at in place */
-    }
-    status = perf_buffers_check(self->buffers, self->options->depth, "first");
-    if (status == BATON_OK && self->options->count > 1) {
-        status = perf_buffers_check(self->buffers, self->options->depth + 1, "last");
-    }
-    return status;
+    return perf_options_view(self->options) ? BATON_OK /* looked at in place */
+                                            : perf_slots_check(self->options, self->buffers);
 }
 
 static baton_status prepare(active *self)
 {
     const perf_options *options = self->options;
-    baton_status status = perf_buffers_create(options->size_bytes, options->segments, options->stride_bytes,
-                                              perf_transfer_slots(options), &self->buffers);
+    baton_status status = perf_slots_create(options, options->device, false, options->is_write, &self->buffers);
     if (status != BATON_OK) {
         return status;
     }
-    (options->is_write ? perf_buffers_fill : perf_buffers_spoil)(self->buffers);
     self->metadata = calloc(batch_size(options), sizeof(baton_metadata *));
     self->flights = calloc(options->depth, sizeof(flight));
     self->latencies_us = calloc(options->count, sizeof(double));
@@ -376,7 +351,9 @@ baton_status perf_transfer_run(const perf_options *options, perf_channel *channe
         status = run_batches(&self, options->warmup, false);
     }
     if (status == BATON_OK) {
-        perf_transfer_spoil_target(options, !options->is_write, self.buffers);
+        status = options->is_write ? BATON_OK : perf_slots_spoil(options, self.buffers);
+    }
+    if (status == BATON_OK) {
         status = run_batches(&self, options->count, true);
     }
     if (status == BATON_OK) {

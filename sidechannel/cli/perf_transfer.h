@@ -2,7 +2,6 @@
 #ifndef BATON_CLI_PERF_TRANSFER_H
 #define BATON_CLI_PERF_TRANSFER_H
 
-#include "perf_buffers.h"
 #include "perf_channel.h"
 #include "perf_options.h"
 #include "perf_statistics.h"
@@ -18,7 +17,8 @@ typedef struct perf_transfers {
     double elapsed_s; /* of the timed parts, all together */
     double active_cpu_s;
     double passive_cpu_s;
-    char path[16];
+    char path[16];      /* as the last one is reported here */
+    char peer_path[16]; /* ... and there */
     char transport[64];
 } perf_transfers;
 
@@ -27,16 +27,5 @@ baton_status perf_transfer_run(const perf_options *options, perf_channel *channe
                                perf_transfers *result_out);
 /* The other side: OPTIONS came, and are these. */
 baton_status perf_transfer_serve(const perf_options *options, perf_channel *channel);
-
-/* Which slot of its perf_buffers a transfer uses, on both sides. Those in flight together never
- * share one; the first and the last that are timed have slots of their own, so that they can be
- * checked when all is over. */
-uint64_t perf_transfer_slots(const perf_options *options);
-uint64_t perf_transfer_slot(const perf_options *options, uint64_t index, bool is_timed);
-/* After the warm-up, before the first that is timed: what is checked at the end must not be there yet. */
-void perf_transfer_spoil_target(const perf_options *options, bool is_target, perf_buffers *buffers);
-
-/* A connector as the options want it. */
-baton_status perf_connector_create(const perf_options *options, baton_connector **connector_out);
 
 #endif

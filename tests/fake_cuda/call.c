@@ -22,6 +22,7 @@ _Thread_local int fake_current;
 _Thread_local bool fake_in_host_function;
 
 static _Thread_local cudaError_t last_error;
+static _Thread_local bool may_wait; /* the call that is under way */
 static bool started; /* a call has gone to the driver, so that a child of fork has none */
 static bool child;
 static uint8_t *handles;
@@ -82,6 +83,7 @@ static void name_of_thread(char name[NAME_MAX_BYTES])
 void fake_may_wait(const char *what)
 {
     char name[NAME_MAX_BYTES];
+    may_wait = true;
     if (!fake_setting.forbid_sync) {
         return;
     }
@@ -129,6 +131,7 @@ static cudaError_t fail_as_asked(fake_call *call, unsigned needs)
 bool fake_enter(fake_call *call, const char *name, unsigned needs)
 {
     *call = (fake_call){.name = name};
+    may_wait = false;
     if (child) {
         call->error = cudaErrorInitializationError;
         return false;
@@ -162,8 +165,8 @@ static void trace(const fake_call *call, const char *format, va_list arguments)
     }
     name_of_thread(thread);
     (void)vsnprintf(text, sizeof(text), format, arguments);
-    int length = snprintf(line, sizeof(line), "%s %s(%s) = %d\n", thread, call->name, text,
-                          (int)call->error);
+    int length = snprintf(line, sizeof(line), "%d.%d %s %s(%s) = %d%s\n", (int)getpid(), (int)gettid(), thread, call->name, text,
+                          (int)call->error, may_wait ? ", may wait" : "");
     if (write(file, line, (size_t)length) != length) {
         (void)dprintf(STDERR_FILENO, "fake_cuda: the trace could not be written\n");
     }

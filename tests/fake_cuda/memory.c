@@ -2,6 +2,7 @@
 /* Device and managed memory: cudaMalloc, cudaFree and those ordered in a stream. */
 #include "state.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 static cudaError_t allocate(void **pointer, int device, size_t size, fake_pool *pool)
@@ -164,6 +165,27 @@ cudaError_t cudaFreeAsync(void *devPtr, cudaStream_t hStream)
         call.error = free_on_stream(devPtr, hStream);
     }
     return fake_leave(&call, "%p, %p", devPtr, (void *)hStream);
+}
+
+/* Memory that is ordered in a stream has handles of another kind, those of its pool. */
+static cudaError_t make_handle(cudaIpcMemHandle_t *handle, const void *pointer)
+{
+    const fake_block *block = fake_block_at(pointer);
+    if (handle == NULL || block == NULL || block->kind != FAKE_DEVICE || block->pool != NULL) {
+        return cudaErrorInvalidValue;
+    }
+    memset(handle, 0, sizeof(*handle));
+    memcpy(handle, &block->start, sizeof(block->start));
+    return cudaSuccess;
+}
+
+cudaError_t cudaIpcGetMemHandle(cudaIpcMemHandle_t *handle, void *devPtr)
+{
+    fake_call call;
+    if (fake_enter(&call, __func__, FAKE_NEEDS_CONTEXT)) {
+        call.error = make_handle(handle, devPtr);
+    }
+    return fake_leave(&call, "%p", devPtr);
 }
 
 cudaError_t cudaMemGetInfo(size_t *free, size_t *total)

@@ -350,3 +350,24 @@ Test(fake_cuda, a_child_of_fork_has_no_runtime)
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert_eq(status, 0);
 }
+
+Test(fake_cuda, handles_for_other_processes)
+{
+    cudaIpcMemHandle_t handle;
+    void *ordered = NULL;
+    void *managed = NULL;
+    static int plain;
+    uint8_t *memory = device_memory(4096);
+    uint8_t *pinned = pinned_memory(4096, 0);
+    WORKS(cudaMallocAsync(&ordered, 4096, NULL));
+    WORKS(cudaMallocManaged(&managed, 4096, cudaMemAttachGlobal));
+    WORKS(cudaIpcGetMemHandle(&handle, memory));
+    WORKS(cudaIpcGetMemHandle(&handle, memory + 100));
+    FAILS(cudaIpcGetMemHandle(&handle, ordered), cudaErrorInvalidValue);
+    FAILS(cudaIpcGetMemHandle(&handle, managed), cudaErrorInvalidValue);
+    FAILS(cudaIpcGetMemHandle(&handle, pinned), cudaErrorInvalidValue);
+    FAILS(cudaIpcGetMemHandle(&handle, &plain), cudaErrorInvalidValue);
+    FAILS(cudaIpcGetMemHandle(NULL, memory), cudaErrorInvalidValue);
+    WORKS(cudaFree(memory));
+    FAILS(cudaIpcGetMemHandle(&handle, memory), cudaErrorInvalidValue);
+}

@@ -126,20 +126,44 @@ Test(fake_cuda_process, a_thread_named_baton_must_not_wait)
     expect_exit(run_probe("pageable", "FAKE_CUDA_FORBID_SYNC", "0"), 0);
 }
 
-Test(fake_cuda_process, a_trace_has_a_line_for_each_call)
+/* What the probe has traced, in text. */
+static void trace_probe(const char *what, char text[SAID_MAX])
 {
     char path[] = "/tmp/fake_cuda_trace_XXXXXX";
-    char text[SAID_MAX] = "";
     int file = mkstemp(path);
     cr_assert_geq(file, 0);
-    int status = run_probe("leak", "FAKE_CUDA_TRACE", path);
+    int status = run_probe(what, "FAKE_CUDA_TRACE", path);
     (void)unlink(path);
     expect_exit(status, 0);
-    cr_assert_gt(read(file, text, sizeof(text) - 1), 0);
+    ssize_t got = read(file, text, SAID_MAX - 1);
+    cr_assert_gt(got, 0);
+    text[got] = '\0';
     (void)close(file);
-    cr_assert_eq(strncmp(text, "baton cudaMalloc(0x", strlen("baton cudaMalloc(0x")), 0, "%s",
-                 text);
-    cr_assert_not_null(
-        strstr(text, ", 100) = 0\nbaton cudaStreamCreate() = 0\nbaton cudaEventCreate() = 0\n"),
-        "%s", text);
+}
+
+Test(fake_cuda_process, a_trace_has_a_line_for_each_call)
+{
+    char text[SAID_MAX];
+    trace_probe("leak", text);
+    int process = 0;
+    int thread = 0;
+    cr_assert_eq(sscanf(text, "%d.%d ", &process, &thread), 2, "%s", text);
+    cr_assert(process > 0 && thread == process, "of the main thread: %s", text);
+    cr_assert_not_null(strstr(text, " baton cudaMalloc(0x"), "%s", text);
+    cr_assert_not_null(strstr(text, ", 100) = 0\n"), "%s", text);
+    cr_assert_not_null(strstr(text, " baton cudaStreamCreate() = 0\n"), "%s", text);
+    cr_assert_not_null(strstr(text, " baton cudaEventCreate() = 0\n"), "%s", text);
+    cr_assert_null(strstr(text, "may wait"), "%s", text);
+}
+
+Test(fake_cuda_process, a_trace_tells_what_may_wait)
+{
+    char text[SAID_MAX];
+    trace_probe("wait", text);
+    cr_assert_not_null(strstr(text, " baton cudaStreamSynchronize("), "%s", text);
+    cr_assert_not_null(strstr(text, " = 0, may wait\n"), "%s", text);
+    trace_probe("pageable", text);
+    cr_assert_not_null(strstr(text, " = 0, may wait\n"), "%s", text);
+    trace_probe("polite", text);
+    cr_assert_null(strstr(text, "may wait"), "%s", text);
 }

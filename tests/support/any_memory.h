@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Memory of the host or of a device, for programs that are run with either: where BATON_TEST_DEVICE says so, `here` in the test, `there` in the
- * process beside it, or `both`. The bytes of a device are reached by the runtime that BATON_CUDART names: by the stand-in's own way where it is
- * that, since a look must be possible on a connector's thread too, else, or with BATON_TEST_MEMCPY, by cudaMemcpy.
+ * process beside it, or `both`; with BATON_TEST_POOL pieces of a pool, of CUDA memory or of pinned memory. The bytes of a device are reached by the
+ * runtime that BATON_CUDART names: by the stand-in's own way where it is that, since a look must be possible on a connector's thread too, else, or
+ * with BATON_TEST_MEMCPY, by cudaMemcpy.
  */
 #ifndef BATON_TEST_ANY_MEMORY_H
 #define BATON_TEST_ANY_MEMORY_H
 
 #include "support/pattern.h"
 
-#include <baton/descriptor.h>
+#include <baton/pool.h>
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,29 @@ static inline baton_device any_device(const char *side)
     const char *where = getenv("BATON_TEST_DEVICE");
     bool on_device = where != NULL && (strcmp(where, side) == 0 || strcmp(where, "both") == 0);
     return on_device ? (baton_device){BATON_DEVICE_KIND_CUDA, 0} : BATON_DEVICE_HOST;
+}
+
+static inline baton_status any_allocate(size_t size, const char *side, baton_descriptor **memory_out)
+{
+    static baton_pool *pool; /* as long as the process */
+    baton_device device = any_device(side);
+    baton_status status = BATON_OK;
+    if (getenv("BATON_TEST_POOL") == NULL) {
+        return baton_descriptor_allocate(size, device, memory_out);
+    }
+    if (pool == NULL) {
+        baton_pool_options options = BATON_POOL_OPTIONS_INIT;
+        options.capacity_bytes = (size_t)1024 * 1024 * 1024;
+        options.kind = device.kind == BATON_DEVICE_KIND_CUDA ? BATON_POOL_CUDA : BATON_POOL_PINNED;
+        status = baton_pool_create(&options, &pool);
+    }
+    return status == BATON_OK ? baton_pool_allocate(pool, size, memory_out) : status;
+}
+
+/* Chunks of a device's memory are large, and cannot be taken back; the stand-in moves them as slowly as a CPU does. */
+static inline uint32_t any_drain_ms(uint32_t otherwise)
+{
+    return getenv("BATON_TEST_PATH") != NULL ? 2000 : otherwise;
 }
 
 /* NULL where the runtime has none. */

@@ -6,6 +6,7 @@
 #include "support/cuda_control.h"
 #include "support/fake_pair.h"
 
+#include <baton/pool.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -22,6 +23,17 @@ static inline void cuda_pair_choose_runtime(void)
     cr_assert_eq(setenv("BATON_CUDART", path, 1), 0);
 }
 
+static baton_pool *cuda_pair_pool; /* NULL: memory of a device is allocated alone */
+
+/* From here on it is such as other processes can be let into. */
+static inline void cuda_pair_use_pool(void)
+{
+    baton_pool_options options = BATON_POOL_OPTIONS_INIT;
+    options.kind = BATON_POOL_CUDA;
+    options.capacity_bytes = (size_t)1024 * 1024 * 1024;
+    cr_assert_eq(baton_pool_create(&options, &cuda_pair_pool), BATON_OK, "%s", baton_error_text());
+}
+
 static inline void cuda_pair_open(void)
 {
     cuda_pair_choose_runtime();
@@ -34,6 +46,7 @@ static inline void cuda_pair_open(void)
 static inline void cuda_pair_close(void)
 {
     pair_close();
+    baton_pool_destroy(cuda_pair_pool);
 #ifndef BATON_TEST_ON_GPU
     fake_cuda_counts counts;
     (void)fake_cuda_leaks(&counts);
@@ -47,6 +60,10 @@ static inline void cuda_pair_close(void)
 static inline baton_descriptor *cuda_pair_memory(size_t size, bool on_device)
 {
     baton_descriptor *made = NULL;
+    if (on_device && cuda_pair_pool != NULL) {
+        cr_assert_eq(baton_pool_allocate(cuda_pair_pool, size, &made), BATON_OK, "%s", baton_error_text());
+        return made;
+    }
     baton_device device = on_device ? (baton_device){BATON_DEVICE_KIND_CUDA, 0} : BATON_DEVICE_HOST;
     cr_assert_eq(baton_descriptor_allocate(size, device, &made), BATON_OK, "%s", baton_error_text());
     return made;

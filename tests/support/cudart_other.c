@@ -1,12 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A runtime as the stand-in, on a device without memory pools, and with a stream (NULL) that is being captured where the environment
- * says so. What it does not define is found in the stand-in, which it is linked with.
+ * says so (CUDART_CAPTURES); with CUDART_SHIFTS its pinned memory is aligned to 256 bytes and no more. What it does not define is found in the stand-in, which it is linked with.
  */
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { SHIFT = 256 };
+
+static bool shifts(void)
+{
+    return getenv("CUDART_SHIFTS") != NULL;
+}
+
+cudaError_t cudaHostAlloc(void **pHost, size_t size, unsigned int flags)
+{
+    cudaError_t (*next)(void **, size_t, unsigned);
+    void *found = dlsym(RTLD_NEXT, "cudaHostAlloc");
+    memcpy(&next, &found, sizeof(next));
+    cudaError_t error = next(pHost, shifts() ? size + SHIFT : size, flags);
+    if (error == cudaSuccess && shifts()) {
+        *pHost = (char *)*pHost + SHIFT;
+    }
+    return error;
+}
+
+cudaError_t cudaFreeHost(void *ptr)
+{
+    cudaError_t (*next)(void *);
+    void *found = dlsym(RTLD_NEXT, "cudaFreeHost");
+    memcpy(&next, &found, sizeof(next));
+    return next(shifts() ? (char *)ptr - SHIFT : ptr);
+}
 
 cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attr, int device)
 {

@@ -45,7 +45,13 @@ static void move(const message *m)
         abort();
     }
     fake_gather(m, between);
-    baton__layout_scatter(m->to_slice.layout, m->to_slice.offset, between, m->size, &hint);
+    if (m->receiving->device >= 0) {
+        if (fake.poke(baton__layout_at(m->to_slice.layout, m->to_slice.offset, &hint).pointer, between, m->size) != 0) {
+            abort();
+        }
+    } else {
+        baton__layout_scatter(m->to_slice.layout, m->to_slice.offset, between, m->size, &hint);
+    }
     free(between);
 }
 

@@ -149,6 +149,28 @@ static bool waits(const pending *p)
     return fake_rma.fault == FAKE_RMA_DEAF || fake_rma.fault == FAKE_RMA_STUCK || (fake_rma.held && !trial && p->kind != FLUSH);
 }
 
+void fake_rma_reach_devices(int (*peek)(const void *, void *, size_t), int (*poke)(void *, const void *, size_t))
+{
+    fake_rma.peek = peek;
+    fake_rma.poke = poke;
+}
+
+/* Either may be of a device. */
+static void move(void *to, const void *from, size_t size)
+{
+    uint8_t *between = malloc(size);
+    if (between == NULL) {
+        abort();
+    }
+    if (fake_rma.peek == NULL || fake_rma.peek(from, between, size) != 0) {
+        memcpy(between, from, size);
+    }
+    if (fake_rma.poke == NULL || fake_rma.poke(to, between, size) != 0) {
+        memcpy(to, between, size);
+    }
+    free(between);
+}
+
 static baton_status do_one(const pending *p)
 {
     const baton__rma_link *other = find_link(p->link->other);
@@ -163,12 +185,12 @@ static baton_status do_one(const pending *p)
     }
     void *theirs = (void *)(uintptr_t)p->span.address;
     if (p->kind == GET) {
-        memcpy(p->span.pointer, theirs, p->span.size);
+        move(p->span.pointer, theirs, p->span.size);
         if (fake_rma.fault == FAKE_RMA_WRONG_BYTES) {
             *(uint8_t *)p->span.pointer ^= 1;
         }
     } else {
-        memcpy(theirs, p->span.pointer, p->span.size);
+        move(theirs, p->span.pointer, p->span.size);
     }
     fake_rma.accesses++;
     return BATON_OK;
@@ -236,6 +258,12 @@ static bool arm(baton__rma *rma)
 static int fd_of(const baton__rma *rma)
 {
     return rma->fd;
+}
+
+static bool reaches_devices(const baton__rma *rma)
+{
+    (void)rma;
+    return fake_rma.peek != NULL;
 }
 
 static size_t get_min(const baton__rma *rma)
@@ -324,6 +352,7 @@ const baton__rma_table fake_rma_table = {
     .arm = arm,
     .fd = fd_of,
     .get_min = get_min,
+    .reaches_devices = reaches_devices,
     .region_create = fake_rma_region_create,
     .region_destroy = fake_rma_region_destroy,
     .region_key = fake_rma_region_key,

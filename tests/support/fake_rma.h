@@ -32,6 +32,8 @@ void fake_rma_break(void);
 unsigned fake_rma_regions(void);
 /* Gets and puts that were done. */
 unsigned fake_rma_accesses(void);
+/* Memory of devices can be registered, and is reached by these two, which fail for other memory; NULL: it cannot. */
+void fake_rma_reach_devices(int (*peek)(const void *memory, void *out, size_t size), int (*poke)(void *memory, const void *bytes, size_t size));
 /* Links that are there. */
 unsigned fake_rma_links(void);
 

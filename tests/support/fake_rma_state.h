@@ -17,6 +17,8 @@ struct baton__rma_region {
 typedef struct fake_rma_state {
     fake_rma_fault fault;
     bool held;
+    int (*peek)(const void *memory, void *out, size_t size);
+    int (*poke)(void *memory, const void *bytes, size_t size);
     unsigned accesses;
     unsigned links;
     uint64_t last_link;

@@ -25,6 +25,7 @@ struct message {
     baton__slice to_slice; /* of receiving */
     baton__slice from_slice; /* of sending */
     bool announced;
+    bool from_device;
     bool kept;              /* by the receiver, for later */
     bool last;
     uint8_t *data; /* a copy; where it is announced, what was injected, or NULL: from_slice */
@@ -87,6 +88,9 @@ typedef struct fake_state {
     bool renewal_refused;
     bool blocked[FAKE_WORKERS_MAX];
     unsigned loopbacks;
+    int (*peek)(const void *memory, void *out, size_t size); /* of a device; NULL: it reaches none */
+    int (*poke)(void *memory, const void *bytes, size_t size);
+    bool no_lane[FAKE_WORKERS_MAX];
 } fake_state;
 
 extern fake_state fake;

@@ -176,6 +176,26 @@ static bool shares_inbox(const baton__endpoint *endpoint)
     return fake.is_shared;
 }
 
+static const char *knows_no_device(const baton__transport *transport)
+{
+    (void)transport;
+    return fake.peek != NULL ? NULL : "the fake knows no device";
+}
+
+static const char *why_not_device(const baton__endpoint *endpoint, bool peer_on_device)
+{
+    if (fake.no_lane[endpoint->own_index]) {
+        return "the fake has no lane";
+    }
+    return peer_on_device ? NULL : "the fake's lane is between devices";
+}
+
+static bool exposes_device(const baton__endpoint *endpoint)
+{
+    (void)endpoint;
+    return true;
+}
+
 static baton_status loopback_begin(baton__transport *transport)
 {
     (void)transport;
@@ -256,6 +276,7 @@ static baton_status send_chunk(baton__endpoint *endpoint, const void *header, si
     m->announced = slice->size > FAKE_EAGER_MAX;
     if (m->announced) {
         m->from_slice = *slice;
+        m->from_device = transfer->device >= 0;
         m->sending = transfer;
         *pending_out = true;
     } else {
@@ -345,6 +366,9 @@ const baton__transport_table fake_transport_table = {
     .endpoint_heard = endpoint_heard,
     .endpoint_describe = endpoint_describe,
     .endpoint_shares_inbox = shares_inbox,
+    .knows_no_device = knows_no_device,
+    .why_not_device = why_not_device,
+    .exposes_device = exposes_device,
     .loopback_begin = loopback_begin,
     .loopback_arrived = loopback_arrived,
     .loopback_end = loopback_end,

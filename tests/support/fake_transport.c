@@ -197,6 +197,8 @@ void fake_reset(void)
     memset(fake.plans, 0, sizeof(fake.plans));
     fake.is_cut = false;
     fake.is_stuck = false;
+    fake.peek = NULL;
+    memset(fake.no_lane, 0, sizeof(fake.no_lane));
     fake.is_unreachable = false;
     fake.is_shared = false;
     fake.renewal_refused = false;
@@ -209,9 +211,24 @@ void fake_gather(const message *m, uint8_t *to)
     uint32_t hint = 0;
     if (m->data != NULL) {
         memcpy(to, m->data, m->size);
+    } else if (m->from_device) {
+        if (fake.peek(baton__layout_at(m->from_slice.layout, m->from_slice.offset, &hint).pointer, to, m->size) != 0) {
+            abort();
+        }
     } else if (m->size != 0) {
         baton__layout_gather(m->from_slice.layout, m->from_slice.offset, to, m->size, &hint);
     }
+}
+
+void fake_reach_devices(int (*peek)(const void *, void *, size_t), int (*poke)(void *, const void *, size_t))
+{
+    fake.peek = peek;
+    fake.poke = poke;
+}
+
+void fake_take_lane(unsigned index)
+{
+    fake.no_lane[index] = true;
 }
 
 static message *copy_of(const message *m)

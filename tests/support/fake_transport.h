@@ -49,6 +49,10 @@ void fake_set_unreachable(bool unreachable);
 void fake_set_shared(bool shared);
 /* Nothing that is sent to this address arrives any more, until the worker is renewed: the index-th that was made. */
 void fake_block(unsigned index);
+/* From here on it reaches memory of devices, by these two: between two devices alone, and what a chunk that failed has reached may
+ * still be reached by the peer. What one connector cannot, the index-th that was made, is told it in its endpoints. */
+void fake_reach_devices(int (*peek)(const void *memory, void *out, size_t size), int (*poke)(void *memory, const void *bytes, size_t size));
+void fake_take_lane(unsigned index);
 /* As long as it is set, there is no new worker. */
 void fake_refuse_renewal(bool refuse);
 /* The present address of the connector that was made as the index-th; and how often one sent a message to itself. */

@@ -20,7 +20,7 @@
  *   remake                                      -> remade (another connector in the same process)
  *   quit
  *
- * With BATON_TEST_DEVICE its memory is of a device (any_memory.h). With BATON_TEST_RMA its connector has rma switched on. With BATON_TEST_GROUP its connector has that map_group, and what it offers as readable lies in a pool of that group.
+ * With BATON_TEST_DEVICE its memory is of a device, with BATON_TEST_POOL of a pool (any_memory.h). With BATON_TEST_RMA its connector has rma switched on. With BATON_TEST_GROUP its connector has that map_group, and what it offers as readable lies in a pool of that group.
  *
  * and when operation N is over, unasked: "end N STATUS REASON right|wrong|view".
  */
@@ -116,7 +116,7 @@ static struct entry *new_entry(size_t size, uint64_t seed, bool fill)
     }
     struct entry *entry = &entries[count];
     must(fill && pool != NULL ? baton_pool_allocate(pool, size, &entry->descriptor)
-                              : baton_descriptor_allocate(size, any_device("there"), &entry->descriptor),
+                              : any_allocate(size, "there", &entry->descriptor),
          "memory");
     entry->seed = seed;
     if (fill) {
@@ -312,6 +312,7 @@ static void take_trapped(char *arguments)
 static void open_connector(void)
 {
     baton_connector_options options = BATON_CONNECTOR_OPTIONS_INIT;
+    options.drain_ms = any_drain_ms(options.drain_ms);
     options.name = "peer";
     options.map_group = getenv("BATON_TEST_GROUP");
     options.rma = getenv("BATON_TEST_RMA") != NULL;

@@ -84,7 +84,8 @@ BATON_API BATON_CHECKED baton_status baton_descriptor_from_dlpack(struct DLManag
 /**
  * Allocates memory and describes it; freed when released. Host memory: zeroed; aligned to 64 bytes, from 128 KiB on to a page.
  * CUDA memory: not zeroed; aligned to 256 bytes; every stream can use it. It comes from the device's memory pool where the device has one, and
- * goes back without waiting for the device: work of the application's own on it has to be over when the last reference is released.
+ * goes back without waiting for the device; no other process can be let into such memory, so it is always staged, and that of a pool
+ * (baton/pool.h) need not be. Work of the application's own on it has to be over when the last reference is released.
  * Errors: ERR_INVALID_ARGUMENT for 0, ERR_NOT_BUILT_IN, ERR_OUT_OF_MEMORY; for CUDA as baton_device_check.
  * Threads: any. Blocking: no for host memory; for CUDA until the device has made the memory ready, mostly some microseconds, and with a
  * device without pools as cudaMalloc does: not in a callback of baton's.

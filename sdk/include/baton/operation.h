@@ -119,6 +119,8 @@ typedef struct baton_operation_report {
     uint64_t chunk_bytes;     /**< active, once it is over: the size of its chunks */
     uint32_t chunk_depth;     /**< active, once it is over: chunks that were in flight at a time, at most */
     const char *why_not_rma;  /**< active: why the path is not rma; "" while that is open, or it is; a constant string */
+    const char *why_staged;   /**< of memory of a device: why bytes of this side were staged, and not taken by UCX from where they lie;
+                                   "" if none were; a constant string */
 } baton_operation_report;
 
 /** The report as of now. Errors: ERR_INVALID_ARGUMENT. Threads: any. Blocking: no. */

@@ -4,6 +4,7 @@
 #define BATON_PUBLIC_TRANSPORT_H
 
 #include <baton/status.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -79,6 +80,21 @@ BATON_API const char *baton_transport_list_failure(const baton_transport_list *l
  * Threads: any. Not in a child of fork() that has not called exec. Blocking: while UCX opens the device, some milliseconds.
  */
 BATON_API BATON_CHECKED baton_status baton_transport_rma(char text_out[BATON_TRANSPORT_TEXT_SIZE]);
+
+/** What UCX does here with memory of CUDA devices. What it does not reach is staged (sdk/README.md, "CUDA memory"). */
+typedef struct baton_transport_cuda_info {
+    size_t struct_size; /**< set by the caller: sizeof(baton_transport_cuda_info) */
+    bool known;         /**< a context of this process knows such memory */
+    bool cuda_ipc;      /**< and can copy between devices of two processes of this host; both need it, and a common namespace */
+    bool gpudirect;     /**< an RDMA device of this host registers it */
+} baton_transport_cuda_info;
+
+/**
+ * Asks UCX, by opening it as a connector does, for what it does with memory of CUDA devices; what a connector does is decided for
+ * each peer. Errors: ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, ERR_TRANSPORT; info_out is untouched then.
+ * Threads: any. Not in a child of fork() that has not called exec. Blocking: while UCX opens its devices, some milliseconds.
+ */
+BATON_API BATON_CHECKED baton_status baton_transport_describe_cuda(baton_transport_cuda_info *info_out);
 
 /** Such as "NETWORK" and "NO_MESSAGES"; "UNKNOWN" and "?" for other values. Constant strings. Threads: any. Blocking: no. */
 BATON_API const char *baton_transport_kind_name(baton_transport_kind kind);

@@ -203,11 +203,12 @@ void baton__active_stop(baton_operation *op, baton_status reason, int native)
     baton__map_leave(op, baton__is_verdict(reason));
     baton__reach_leave(op);
     if (op->a.opened && !op->a.mute && !op->a.final) {
+        op->a.reads_on = baton__direct_is_reading(op);
         baton__frame frame = {.type = BATON__FRAME_FAIL,
                               .key = op->a.token,
                               .aux = op->a.cancel_key,
                               .c = baton__reason_pack(reason),
-                              .d = baton__view_is_held(op) ? BATON__FAIL_READING : 0};
+                              .d = baton__view_is_held(op) || op->a.reads_on ? BATON__FAIL_READING : 0};
         (void)baton__active_send(op, &frame, NULL, 0);
     }
     if (op->inflight == 0) {

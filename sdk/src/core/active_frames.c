@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 
-static void incoming_chunk(baton_operation *op, uint32_t index, const baton__payload *payload)
+static void incoming_chunk(baton_operation *op, uint32_t index, const baton__payload *payload, bool from_device)
 {
     baton_connector *connector = op->connector;
     if (op->kind != BATON_OPERATION_READ || op->a.view != NULL || op->ending) {
@@ -26,7 +26,7 @@ static void incoming_chunk(baton_operation *op, uint32_t index, const baton__pay
         return;
     }
     int native = 0;
-    if (baton__chunk_receive(op->peer, op, NULL, index, payload, slice, &native) != BATON_OK) {
+    if (baton__chunk_receive(op->peer, op, NULL, index, payload, slice, from_device, &native) != BATON_OK) {
         baton__bits_clear(&op->a.claimed, index);
     }
 }
@@ -87,6 +87,7 @@ static void on_grant(baton_operation *op, const baton__frame *frame, const baton
     }
     bool answered_before = op->a.final;
     op->a.attached = true;
+    op->a.exposed = false; /* the peer's part of a session before is over */
     op->a.token = frame->key;
     op->a.ack_key = frame->aux;
     op->lease_ms = frame->a > 86400000 ? 86400000 : (uint32_t)frame->a;
@@ -108,7 +109,7 @@ static void on_grant(baton_operation *op, const baton__frame *frame, const baton
         return; /* no memory for it */
     }
     if (payload->size != 0) {
-        incoming_chunk(op, 0, payload);
+        incoming_chunk(op, 0, payload, false);
     }
     if (op->kind == BATON_OPERATION_WRITE) {
         written_by_open(op, frame->b == 1);
@@ -174,7 +175,7 @@ void baton__active_frame(baton_operation *op, const baton__frame *frame, const b
         on_grant(op, frame, payload);
         break;
     case BATON__FRAME_DATA:
-        incoming_chunk(op, frame->d, payload);
+        incoming_chunk(op, frame->d, payload, frame->c != 0);
         break;
     case BATON__FRAME_WROTE:
         on_wrote(op, frame->d);
@@ -186,7 +187,9 @@ void baton__active_frame(baton_operation *op, const baton__frame *frame, const b
         on_verdict(op, false);
         break;
     case BATON__FRAME_REFUSE:
-        ended_by_peer(op, baton__reason_unpack(frame->c));
+        if (!baton__direct_refused(op, baton__reason_unpack(frame->c))) {
+            ended_by_peer(op, baton__reason_unpack(frame->c));
+        }
         break;
     case BATON__FRAME_CANCEL:
         ended_by_peer(op, baton__reason_of_peer(baton__reason_unpack(frame->c)));

@@ -50,6 +50,10 @@ static uint32_t window_of(const baton_operation *op)
 void baton__active_open(baton_operation *op)
 {
     bool first = !op->a.opened;
+    if (first && baton__direct_plan(op) != BATON_OK) {
+        baton__active_stop(op, BATON_ERR_OUT_OF_MEMORY, 0);
+        return;
+    }
     if (first) {
         baton__map_want(op);
         baton__reach_want(op);
@@ -73,7 +77,7 @@ void baton__active_open(baton_operation *op)
         .a = op->bytes_total,
         .b = op->plan.chunk_size,
         .c = op->attempt,
-        .d = baton__open_pack(op->count, (uint32_t)op->kind, window) | more.flags,
+        .d = baton__open_pack(op->count, (uint32_t)op->kind, window) | more.flags | baton__direct_open_flags(op),
     };
     op->a.opened = true;
     op->a.opened_ns = baton__now(op->connector);

@@ -63,15 +63,17 @@ baton_status baton_connector_fd(baton_connector *connector, int *fd_out)
 
 int baton_connector_progress(baton_connector *connector)
 {
+    enum { IDLE_TURNS = 64 };
     if (check_application(connector, "progress") != BATON_OK || !baton__loop_enter(connector->loop)) {
         return 0;
     }
-    int done = 0;
-    for (;;) {
+    /* 0 is only said with everything armed: then the descriptor tells when there is more. What is under way and tells nobody, a
+     * copy of a device's, is no reason to stay. */
+    int done = 1;
+    for (int i = 0; i < IDLE_TURNS; i++) {
         int turn = baton__loop_turn(connector->loop);
-        done += turn;
-        /* 0 is only said with everything armed: then the descriptor tells when there is more. */
         if (turn != 0 || baton__loop_arm(connector->loop)) {
+            done = turn;
             break;
         }
     }

@@ -122,6 +122,7 @@ static baton_status new_operation(baton_connector *connector, baton_operation_ki
     op->on_event = options.on_event;
     op->context = options.context;
     op->task.run = baton__operation_requested;
+    baton__direct_note(op);
     status = baton__gates_take(op);
     if (status != BATON_OK) {
         op->references = 1;
@@ -232,13 +233,19 @@ static baton_status match(const baton_metadata *metadata, baton_operation_kind k
 }
 
 /* Where memory of a device is staged, on either side, there are more steps to overlap. */
-static uint32_t depth_of(const baton_operation *op, const baton_metadata *metadata)
+static uint32_t depth_of(const baton_operation *op, uint32_t on_device)
 {
-    bool staged = (op->staged & BATON__STAGED_BY_COPY) != 0;
-    for (uint32_t i = 0; !staged && i < op->count; i++) {
-        staged = baton_metadata_descriptor_at(metadata, i)->device.kind != BATON_DEVICE_KIND_HOST;
-    }
+    bool staged = (op->staged & BATON__STAGED_BY_COPY) != 0 || on_device != 0;
     return staged ? BATON__STAGED_DEPTH : BATON__DEPTH;
+}
+
+static uint32_t count_on_device(const baton_metadata *metadata)
+{
+    uint32_t found = 0;
+    for (size_t i = 0; i < baton_metadata_count(metadata); i++) {
+        found += baton_metadata_descriptor_at(metadata, i)->device.kind != BATON_DEVICE_KIND_HOST;
+    }
+    return found;
 }
 
 static baton_status fill_active(baton_operation *op, const baton_metadata *metadata)
@@ -252,7 +259,9 @@ static baton_status fill_active(baton_operation *op, const baton_metadata *metad
     }
     op->id = baton_metadata_operation_id(metadata);
     op->attempt = baton__metadata_block(metadata)->attempt;
-    op->a.depth = depth_of(op, metadata);
+    uint32_t on_device = count_on_device(metadata);
+    op->a.peer_on_device = on_device == baton_metadata_count(metadata);
+    op->a.depth = depth_of(op, on_device);
     op->a.nonce = baton_key_random();
     op->a.cancel_key = baton_key_random();
     return BATON_OK;

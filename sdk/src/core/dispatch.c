@@ -91,7 +91,8 @@ static void on_question(baton_connector *connector, const baton__frame *frame, c
     }
     BATON__COUNT(connector, refused_operation);
     baton__peer *peer = baton__peer_find(connector, &block.instance);
-    if (peer != NULL && peer->epoch == block.epoch && !baton__view_is_read(connector, &frame->nonce)) {
+    if (peer != NULL && peer->epoch == block.epoch && !baton__view_is_read(connector, &frame->nonce) &&
+        !baton__direct_is_left(connector)) {
         baton__map_answer(peer, frame);
     }
 }
@@ -160,6 +161,7 @@ static bool payload_fits(const baton__frame *frame, const baton__payload *payloa
         return open_fits(frame, payload);
     case BATON__FRAME_RESET:
     case BATON__FRAME_CANCEL:
+    case BATON__FRAME_PROBE:
         return !payload->announced && payload->size <= BATON__BLOCK_MAX;
     case BATON__FRAME_KEYS:
         return !payload->announced && payload->size <= BATON__KEYS_MAX;
@@ -197,6 +199,12 @@ static void route(baton_connector *connector, const baton__frame *frame, const b
         break;
     case BATON__FRAME_RESET:
         on_reset(connector, frame, payload);
+        break;
+    case BATON__FRAME_PROBE:
+        baton__direct_probe(connector, frame, payload);
+        break;
+    case BATON__FRAME_PROBED:
+        baton__hold_probed(connector, frame);
         break;
     case BATON__FRAME_CANCEL:
         if (payload->size != 0) {

@@ -96,10 +96,12 @@ static bool open_frame(baton_connector *connector, const baton__frame *frame, co
                        size_t size, bool late, bool in_callback, bool retried)
 {
     baton__block block;
+    baton__passive_expect(connector, &frame->operation); /* while the checksum and the claim are computed */
     if (block_of(frame, data, size, &block) != BATON_OK) {
         BATON__COUNT(connector, refused_address);
         return true;
     }
+    baton__passive_fetch(connector, &frame->operation);
     if (!baton__claim_is_proven(connector, frame)) {
         BATON__COUNT(connector, refused_token);
         turn_away(connector, frame, &block, BATON_ERR_FORBIDDEN);

@@ -84,6 +84,7 @@ typedef struct baton__tombstones {
 typedef struct baton__orphans {
     baton__chunk *chunks;
     baton__control *controls;
+    uint32_t exposed; /* chunks that may still reach memory of a peer's device */
 } baton__orphans;
 
 typedef enum baton__grant_state {
@@ -105,7 +106,9 @@ struct baton__grant {
     baton_key token;
     baton_key ack_key;
     baton_key cancel_key;
-    baton__hold *hold;   /* the consumer may read by itself; counts in inflight */
+    baton__hold *hold;   /* the consumer may reach the memory by itself; counts in inflight */
+    bool exposed;        /* because of a chunk that failed */
+    bool peer_on_device; /* the consumer's memory is a device's */
     baton__exposure *exposure; /* the consumer may reach the memory by its device, as long as we let it */
     baton__plan plan;
     baton__bits claimed; /* writable: received or being received */
@@ -261,7 +264,9 @@ static inline uint64_t baton__after_ms(const baton_connector *connector, uint32_
 /* The parts of core, each with its header. */
 #include "core/active.h"
 #include "core/claim.h"
+#include "core/direct.h"
 #include "core/gates.h"
+#include "core/hold.h"
 #include "core/identity.h"
 #include "core/liveness.h"
 #include "core/map.h"

@@ -12,6 +12,9 @@ uint32_t baton__copies(const char *path, const char *transport)
     if (strcmp(path, "staged") == 0) {
         return baton__copies("am", transport) + 1;
     }
+    if (strcmp(path, "direct") == 0) { /* of a device's memory: by the device, or by RDMA */
+        return strstr(transport, "cuda_ipc") != NULL ? 1 : 0;
+    }
     if (strcmp(path, "map") == 0) {
         return 1;
     }
@@ -74,6 +77,9 @@ size_t baton_operation_explain(const baton_operation *op, char *text, size_t siz
         add(&to, "no byte was moved");
     } else {
         add_way(&report, &to);
+    }
+    if (report.why_staged[0] != '\0') {
+        add(&to, "; %s: %s", strcmp(report.path, "staged") == 0 ? "not straight to or from the device" : "in part staged", report.why_staged);
     }
     if (report.why_not_map[0] != '\0') {
         add(&to, "; not map: %s", report.why_not_map);

@@ -22,8 +22,8 @@
  *  GRANT   O>C  token          ack key     lease, ms    0 or 1 *    completion -        first chunk or none
  *  REFUSE  O>C  -              -           -            -           reason     -        -
  *  READ    C>O  token          -           -            -           count      chunk    -
- *  DATA    O>C  -              -           -            -           -          chunk    the chunk
- *  WRITE   C>O  token          -           -            -           -          chunk    the chunk
+ *  DATA    O>C  -              -           -            -           1: direct  chunk    the chunk
+ *  WRITE   C>O  token          -           -            -           1: direct  chunk    the chunk
  *  WROTE   O>C  -              -           -            -           -          chunk    -
  *  MOVED   C>O  token          -           -            -           -          1: rma  -
  *  COMMIT  O>C  -              -           -            -           -          -        -
@@ -40,10 +40,13 @@
  *  RELEASE C>O  token          -           -            -           -          -        -
  *  REACH   C>O  token          -           number       -           -          1 or 2   1: address of a link; see rma.h
  *  REACHED O>C  -              -           its echo     -           reason     1 or 2   what was asked for, or none: rma.h
+ *  PROBE   C>O  token          -           -            -           reason     -        identity of C: it keeps memory for O, see hold.h
+ *  PROBED  O>C  its echo       -           -            -           -          -        -
  *
  * * d of OPEN: number of descriptors in bits 0..16, kind (READ 3, WRITE 4) in 24..27, and in 28..31 how many chunks
  *   of a readable are asked for at once. A read may ask by bit 17 for KEYS right behind the GRANT, as MAP does: then its proof, 16 bytes,
- *   stands behind the block; bit 18: for a view. Bit 19: all bytes of a small write stand there, `a` of them. 20..23: 0.
+ *   stands behind the block; bit 18: for a view. Bit 19: all bytes of a small write stand there, `a` of them. Bit 20: the memory of
+ *   C is a device's, and may go directly, as may a chunk that says so: direct.h. 21..23: 0.
  * b of GRANT: 1: a write of one chunk is there already, no WRITE is needed.
  * keys: u16 number of pools; for each its 16-byte id, u64 address, u64 size, u16 length of the key, key; for each descriptor u16
  *   pool and u64 offset in it. proof: map.h. CANCEL with token and identity: O keeps memory for C; C answers RELEASE if it reads no more.
@@ -79,13 +82,15 @@
     X(KEYS, 19, true)                                                                              \
     X(RELEASE, 20, false)                                                                          \
     X(REACH, 21, true)                                                                             \
-    X(REACHED, 22, true)
+    X(REACHED, 22, true)                                                                           \
+    X(PROBE, 23, true)                                                                             \
+    X(PROBED, 24, false)
 
 typedef enum baton__frame_type {
 #define BATON__FRAME_ENUM(name, value, payload) BATON__FRAME_##name = (value),
     BATON__FRAME_LIST(BATON__FRAME_ENUM)
 #undef BATON__FRAME_ENUM
-        BATON__FRAME_TYPES = 23
+        BATON__FRAME_TYPES = 25
 } baton__frame_type;
 
 typedef struct baton__frame {
@@ -124,7 +129,8 @@ enum {
     BATON__OPEN_KEYS = 1 << 17, /* of a read: a proof is behind the block */
     BATON__OPEN_VIEW = 1 << 18, /* with KEYS */
     BATON__OPEN_DATA = 1 << 19, /* of a write of at most BATON__INLINE_MAX bytes: these are behind the block */
-    BATON__OPEN_UNUSED = 0xF << 20
+    BATON__OPEN_DEVICE = 1 << 20, /* direct.h */
+    BATON__OPEN_UNUSED = 0xE << 20
 };
 /* How many bytes are behind the block. False: its flags contradict each other, or are unknown. */
 bool baton__open_tail(const baton__frame *open, size_t *size_out);

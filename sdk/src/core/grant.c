@@ -23,7 +23,8 @@ baton_status baton__grant_create(baton_operation *op, baton__peer *peer, const b
         return BATON_ERR_OUT_OF_MEMORY;
     }
     baton_status status = baton__plan_init(&grant->plan, op->bytes_total, frame->b);
-    if (status == BATON_OK && (op->staged & BATON__STAGED_BY_COPY) != 0 && frame->b > BATON__CHUNK_BYTES) {
+    if (status == BATON_OK && (op->staged & BATON__STAGED_BY_COPY) != 0 && frame->b > BATON__CHUNK_BYTES &&
+        !baton__direct_serves(op, peer, frame)) {
         status = BATON_ERR_NOT_SUPPORTED; /* no buffer is that large */
     }
     if (status == BATON_OK && op->kind == BATON_OPERATION_WRITABLE) {
@@ -42,6 +43,7 @@ baton_status baton__grant_create(baton_operation *op, baton__peer *peer, const b
     grant->token = baton_key_random();
     grant->ack_key = baton_key_random();
     grant->attached = true;
+    grant->peer_on_device = (frame->d & BATON__OPEN_DEVICE) != 0;
     grant->timer.fire = on_timer;
     grant->next = op->p.grants;
     op->p.grants = grant;
@@ -110,6 +112,15 @@ static void on_timer(baton_timer *timer)
     }
     BATON__DEBUG("%s: lease of %s ran out", connector->name, grant->operation->peer_name);
     baton__grant_close(grant, BATON_ERR_EXPIRED, 0);
+}
+
+void baton__grant_waits_for_hold(baton__grant *grant)
+{
+    baton_connector *connector = grant->operation->connector;
+    if (grant->state == BATON__GRANT_CLOSING &&
+        baton_loop_timer_start(connector->loop, &grant->timer, baton__after_ms(connector, BATON__HOLD_MS)) != BATON_OK) {
+        baton__hold_quarantine(grant);
+    }
 }
 
 void baton__grant_quiet(baton__grant *grant)

@@ -22,9 +22,8 @@
  * FAIL says that it is still read, the mapping stays, and RELEASE goes out when the application lets go.
  *
  * KEYS with a reason in place of keys, or anything that fails here, and the read goes on by `am`: refused. RELEASE ends the hold
- * where no other frame does. A hold that its grant cannot wait for goes into quarantine: the operation ends QUARANTINED and
- * its descriptors are kept until RELEASE comes or the process is proven dead (pidfd). The last word of a reader can be lost with
- * its connection, so O asks from time to time, by a CANCEL with its identity, and who reads no more says RELEASE once more.
+ * where no other frame does. A hold that its grant cannot wait for goes into quarantine (hold.h). The last word of a reader can be
+ * lost with its connection, so it is asked again.
  */
 enum {
     BATON__MAP_MIN = 64 * 1024,   /* below, a message is there before the keys */
@@ -33,9 +32,6 @@ enum {
     BATON__KEYS_PLACE = 2 + 8,                                      /* and of a descriptor */
     BATON__KEYS_MAX = 2 + BATON__MAP_POOLS_MAX * BATON__KEYS_POOL_MAX + BATON_DESCRIPTORS_MAX * BATON__KEYS_PLACE,
     BATON__STREAM_PIECE_MIN = 4096, /* what is smaller goes through the caches */
-    BATON__HOLD_MS = 1000,        /* patience with the reader of a grant that ends, at most */
-    BATON__ASK_MIN_MS = 100,      /* a quarantine is asked about again after so long, doubling ... */
-    BATON__ASK_MAX_MS = 10000,    /* ... up to this */
     BATON__MAP_IDLE_MS = 10000    /* a mapping that nobody has used for so long is undone */
 };
 
@@ -114,9 +110,6 @@ int baton__map_work(baton_connector *connector);
 void baton__map_unlist(baton__map *map);
 /* A peer keeps memory for us, and we do not read it (any more). */
 void baton__map_answer(baton__peer *peer, const baton__frame *question);
-/* Releases that could not be sent: now they can. */
-void baton__map_tell(baton__peer *peer);
-void baton__map_forget(baton__peer *peer);
 
 /* map_view.c */
 /* Errors: ERR_OUT_OF_MEMORY. */
@@ -152,14 +145,5 @@ void baton__mapped_fini(baton_connector *connector);
 /* map_passive.c */
 /* The consumer wants the keys of the pools, for a view or a copy, and proves that it may. */
 void baton__hold_ask(baton__grant *grant, const baton_key *proof, bool view);
-/* The consumer says that it reads no more, or its process is dead. */
-void baton__hold_end(baton__grant *grant);
-/* The grant waits no longer. */
-void baton__hold_quarantine(baton__grant *grant);
-/* A frame of a consumer whose grant is over: it may end a hold in quarantine. True: it did. */
-bool baton__hold_released(baton_connector *connector, const baton__frame *frame);
-void baton__holds_init(baton_connector *connector);
-/* The connector ends. What a living process may still read is never given back. */
-void baton__holds_fini(baton_connector *connector);
 
 #endif

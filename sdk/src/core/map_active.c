@@ -8,14 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A RELEASE that could not be sent. */
-struct baton__release {
-    baton__release *next;
-    baton_uuid operation;
-    baton_key nonce;
-    baton_key token;
-};
-
 baton_key baton__map_proof(const baton_key *group, const baton_key *nonce, char side)
 {
     uint8_t text[sizeof(nonce->bytes) + 1];
@@ -143,42 +135,15 @@ void baton__map_put_pools(baton_operation *op)
     }
 }
 
-static bool send_release(baton__peer *peer, const baton_uuid *operation, const baton_key *nonce, const baton_key *token)
-{
-    baton__frame frame = {.type = BATON__FRAME_RELEASE,
-                          .session = peer->out_session,
-                          .operation = *operation,
-                          .nonce = *nonce,
-                          .key = *token};
-    return baton__send_control(peer, &frame, NULL, 0) == BATON_OK;
-}
-
-/* Now, or with the next connection. */
-static void tell_release(baton__peer *peer, const baton_uuid *operation, const baton_key *nonce, const baton_key *token)
-{
-    if (peer->dead || send_release(peer, operation, nonce, token)) {
-        return;
-    }
-    baton__release *release = malloc(sizeof(*release));
-    if (release == NULL) {
-        BATON__WARN("%s: out of memory: %s holds its memory until it asks", peer->connector->name, peer->name);
-        return;
-    }
-    *release = (baton__release){.operation = *operation, .nonce = *nonce, .token = *token};
-    LL_PREPEND(peer->releases, release);
-    peer->to_tell = true;
-    baton__peer_trouble(peer);
-}
-
 void baton__map_release(baton_operation *op, baton__peer *peer)
 {
     op->a.map->held = false;
-    tell_release(peer, &op->id, &op->a.nonce, &op->a.token);
+    baton__release_tell(peer, BATON__FRAME_RELEASE, &op->id, &op->a.nonce, &op->a.token);
 }
 
 void baton__map_answer(baton__peer *peer, const baton__frame *question)
 {
-    tell_release(peer, &question->operation, &question->nonce, &question->key);
+    baton__release_tell(peer, BATON__FRAME_RELEASE, &question->operation, &question->nonce, &question->key);
 }
 
 /* A read goes on by am; a view has no other way. */
@@ -330,21 +295,4 @@ void baton__map_fini(baton_operation *op)
 {
     free(op->a.map);
     op->a.map = NULL;
-}
-
-void baton__map_tell(baton__peer *peer)
-{
-    for (baton__release *release; (release = peer->releases) != NULL;) {
-        LL_DELETE(peer->releases, release);
-        (void)send_release(peer, &release->operation, &release->nonce, &release->token);
-        free(release);
-    }
-}
-
-void baton__map_forget(baton__peer *peer)
-{
-    for (baton__release *release; (release = peer->releases) != NULL;) {
-        LL_DELETE(peer->releases, release);
-        free(release);
-    }
 }

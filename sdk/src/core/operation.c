@@ -160,6 +160,9 @@ void baton__operation_end(baton_operation *op, baton_status reason, int native)
     }
     op->reason = reason;
     op->native = native;
+    if (baton__is_active(op)) {
+        op->reason = reason = baton__direct_end(op, reason);
+    }
     leave_tables(op);
     baton__gates_leave(op);
     baton_operation_status status = baton__status_for(reason);

@@ -101,7 +101,8 @@ static const char *path_of(const baton_operation *op)
     if (__atomic_load_n(&op->mapped, __ATOMIC_RELAXED)) {
         return "map";
     }
-    return (op->staged & BATON__STAGED_BY_COPY) != 0 ? "staged" : "am";
+    bool staged = (op->staged & BATON__STAGED_BY_COPY) != 0 && !__atomic_load_n(&op->direct, __ATOMIC_RELAXED);
+    return staged ? "staged" : "am";
 }
 
 baton_status baton_operation_get_report(const baton_operation *op, baton_operation_report *report_out)
@@ -114,6 +115,7 @@ baton_status baton_operation_get_report(const baton_operation *op, baton_operati
     uint64_t moved = __atomic_load_n(&op->bytes_moved, __ATOMIC_RELAXED);
     uint64_t most = op->bytes_total * op->readers;
     const char *why_not_rma = __atomic_load_n(&op->why_not_rma, __ATOMIC_RELAXED);
+    const char *why_staged = moved == 0 || __atomic_load_n(&op->reached, __ATOMIC_RELAXED) ? NULL : __atomic_load_n(&op->why_staged, __ATOMIC_RELAXED);
     const char *why_not_map = __atomic_load_n(&op->why_not_map, __ATOMIC_RELAXED);
     baton_operation_report report = {
         .kind = op->kind,
@@ -129,11 +131,12 @@ baton_status baton_operation_get_report(const baton_operation *op, baton_operati
         .chunks_repeated = over ? op->chunks_repeated : 0,
         .why_not_map = why_not_map == NULL ? "" : why_not_map,
         .why_not_rma = why_not_rma == NULL ? "" : why_not_rma,
+        .why_staged = why_staged == NULL ? "" : why_staged,
     };
     if (over && report.path[0] != '\0') {
         bool viewed = op->mapped && op->viewed;
         bool cut = baton__is_active(op) && !viewed;
-        report.copies = viewed ? 0 : baton__copies(report.path, report.transport);
+        report.copies = viewed ? 0 : baton__copies(op->direct ? "direct" : report.path, report.transport);
         report.chunk_bytes = cut ? op->plan.chunk_size : 0;
         report.chunk_depth = !cut ? 0 : op->mapped ? 1 : op->a.depth;
     }

@@ -35,7 +35,8 @@ static baton_status build_metadata(const baton_operation *op, baton_metadata **m
     block.operation_id = op->id;
     block.claim_token = baton__claim_token(connector, &op->id, op->attempt);
     block.attempt = op->attempt;
-    block.flags = (is_mappable(op) ? BATON__BLOCK_MAPPABLE : 0) | (connector->rma != NULL && op->staged == 0 ? BATON__BLOCK_REACHABLE : 0);
+    block.flags = (is_mappable(op) ? BATON__BLOCK_MAPPABLE : 0) |
+                  (connector->rma != NULL && baton__rma_why_not_memory(op) == NULL ? BATON__BLOCK_REACHABLE : 0);
     size_t size = baton__block_size(&block);
     size_t list_size = op->count * sizeof(baton_metadata_descriptor);
     uint8_t *encoded = baton__metadata_memory_take(size);

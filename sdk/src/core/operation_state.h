@@ -58,6 +58,9 @@ typedef struct baton__active {
     bool granted;
     bool mute;           /* the passive side needs no word of our end */
     bool moved_told;
+    bool peer_on_device; /* all of the peer's memory is a device's */
+    bool exposed;        /* the passive side may still have memory of ours open; direct.h */
+    bool reads_on;       /* FAIL said so, and RELEASE is due */
     bool final;          /* MOVED or ACK was sent: the peer's answer decides */
     baton__map *map;     /* NULL: it was not wanted */
     baton__view *view;   /* NULL: it is no view */
@@ -147,6 +150,8 @@ struct baton_operation {
     baton_operation *peer_next;
     const char *why_not_map; /* atomic; NULL: not decided, or taken */
     const char *why_not_rma; /* atomic; as why_not_map */
+    const char *why_staged;  /* atomic; NULL: nothing was, as far as it went */
+    bool direct;             /* atomic: a chunk of a device's memory went by am */
     bool mapped;             /* atomic: the path is map */
     bool viewed;             /* atomic: by a view */
     bool reached;            /* atomic: the path is rma */

@@ -15,6 +15,7 @@ static void forget(baton__chunk *chunk)
         baton_descriptor_release(chunk->held[i]);
     }
     free(chunk->held);
+    chunk->orphans->exposed -= chunk->exposed;
     if (chunk->detour != NULL) {
         baton__stage_end(chunk);
     }
@@ -34,7 +35,9 @@ void baton__chunk_over(baton__chunk *chunk, baton_status status, int native)
     baton_connector *connector = copy.operation->connector;
     DL_DELETE(chunk->peer->chunks, chunk);
     LL_PREPEND(connector->free_chunks, chunk);
-    if (status == BATON_OK) {
+    if (status != BATON_OK) {
+        baton__direct_failed(&copy);
+    } else {
         if (copy.incoming) {
             BATON__COUNT_BY(connector, bytes_received, copy.size);
         } else {
@@ -78,6 +81,9 @@ static baton__chunk *new_chunk(baton__peer *peer, baton_operation *operation, ba
     chunk->index = index;
     chunk->size = size;
     chunk->incoming = incoming;
+    chunk->direct = false;
+    chunk->exposed = false;
+    chunk->transfer.device = -1;
     chunk->detour = NULL;
     chunk->held = NULL;
     chunk->held_count = 0;
@@ -102,12 +108,26 @@ static void drop_chunk(baton__chunk *chunk)
     LL_PREPEND(connector->free_chunks, chunk);
 }
 
-static baton_status staged_or_dropped(baton__chunk *chunk, baton_status status)
+/* There is no memory for it, here: who waits for it would wait for ever. */
+static baton_status refused(baton_operation *operation, baton__grant *grant, baton_status status)
 {
-    if (status != BATON_OK) {
-        drop_chunk(chunk);
+    if (grant != NULL) {
+        baton__grant_close(grant, status, 0);
+    } else {
+        baton__active_stop(operation, status, 0);
     }
     return status;
+}
+
+static baton_status staged_or_dropped(baton__chunk *chunk, baton_status status)
+{
+    if (status == BATON_OK) {
+        return BATON_OK;
+    }
+    baton_operation *operation = chunk->operation;
+    baton__grant *grant = chunk->grant;
+    drop_chunk(chunk);
+    return refused(operation, grant, status);
 }
 
 baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, baton__grant *grant,
@@ -118,8 +138,10 @@ baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, ba
     }
     baton__chunk *chunk = new_chunk(peer, operation, grant, index, slice.size, false);
     if (chunk == NULL) {
-        return BATON_ERR_OUT_OF_MEMORY;
+        return refused(operation, grant, BATON_ERR_OUT_OF_MEMORY);
     }
+    chunk->direct = baton__direct_sends(chunk, &slice);
+    frame->c = chunk->direct ? 1 : frame->c;
     baton__frame_address(peer, frame);
     baton__frame_encode(frame, chunk->header);
     if (operation->staged != 0) {
@@ -141,13 +163,14 @@ baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, ba
 
 baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation, baton__grant *grant,
                                   uint32_t index, const baton__payload *payload, baton__slice slice,
-                                  int *native_out)
+                                  bool from_device, int *native_out)
 {
     baton__chunk *chunk = new_chunk(peer, operation, grant, index, slice.size, true);
     if (chunk == NULL) {
-        return BATON_ERR_OUT_OF_MEMORY;
+        return refused(operation, grant, BATON_ERR_OUT_OF_MEMORY);
     }
     if (operation->staged != 0) {
+        chunk->direct = baton__direct_receives(chunk, payload, &slice, from_device);
         return staged_or_dropped(chunk, baton__stage_receive(chunk, payload, &slice));
     }
     bool pending = false;
@@ -218,6 +241,8 @@ static void abandon_chunk(baton__chunk *chunk, bool hold, bool revoked)
     baton__chunk copy = *chunk;
     baton_operation *op = copy.operation;
     baton_connector *connector = op->connector;
+    baton__direct_failed(&copy);
+    hold = hold || (copy.exposed && copy.incoming); /* our own device may still write there */
     DL_DELETE(copy.peer->chunks, chunk);
     copy.peer->transfers--;
     op->inflight--;
@@ -225,6 +250,7 @@ static void abandon_chunk(baton__chunk *chunk, bool hold, bool revoked)
     chunk->operation = NULL;
     chunk->orphans = orphans_of(copy.peer);
     DL_APPEND(chunk->orphans->chunks, chunk);
+    chunk->orphans->exposed += chunk->exposed;
     if (baton__stage_is_copying(chunk)) {
         op->staged |= BATON__STAGED_LEFT;
     }
@@ -304,6 +330,7 @@ void baton__outbox_retire(baton_connector *connector)
     {
         control->orphans = &connector->retired_orphans;
     }
+    connector->retired_orphans.exposed += connector->orphans.exposed;
     DL_CONCAT(connector->retired_orphans.chunks, connector->orphans.chunks);
     DL_CONCAT(connector->retired_orphans.controls, connector->orphans.controls);
     connector->orphans = (baton__orphans){0};

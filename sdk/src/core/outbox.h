@@ -26,6 +26,8 @@ struct baton__chunk {
     baton__grant *grant;        /* passive side only */
     uint32_t index;
     bool incoming;
+    bool direct;  /* memory of a device that the transport takes itself; direct.h */
+    bool exposed; /* the peer may have it open */
     size_t size;
     baton__orphans *orphans; /* abandoned: where it is listed */
     baton_descriptor **held; /* abandoned, and the peer may still reach them: kept as long */
@@ -55,7 +57,7 @@ void baton__flush(baton__peer *peer);
 /* What happens to a chunk here, on its way to or from a device; no new session makes it good. */
 static inline bool baton__is_local(baton_status status)
 {
-    return status == BATON_ERR_DEVICE || status == BATON_ERR_OUT_OF_MEMORY;
+    return status == BATON_ERR_DEVICE || status == BATON_ERR_OUT_OF_MEMORY || status == BATON_ERR_NOT_SUPPORTED;
 }
 
 /* What the transport says of a chunk, as a reason of the session's: cancelled and local are words of ours. */
@@ -67,13 +69,14 @@ static inline baton_status baton__of_transport(baton_status status)
 /* The end of a chunk that has left or come, or was dropped: its operation and its peer learn it, unless it was abandoned before. */
 void baton__chunk_over(baton__chunk *chunk, baton_status status, int native);
 
-/* Sends or receives a chunk; baton__active_chunk_over or baton__passive_chunk_over is called once, maybe before this returns. On failure it is not called.
- * frame: of a send; payload: of a receive. */
+/* Sends or receives a chunk; baton__active_chunk_over or baton__passive_chunk_over is called once, maybe before this returns. On failure it is not called; without
+ * memory the operation, or the grant, ends here.
+ * frame: of a send; payload: of a receive; from_device: the frame said so. */
 baton_status baton__chunk_send(baton__peer *peer, baton_operation *operation, baton__grant *grant,
                                uint32_t index, baton__frame *frame, baton__slice slice, int *native_out);
 baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation, baton__grant *grant,
                                   uint32_t index, const baton__payload *payload, baton__slice slice,
-                                  int *native_out);
+                                  bool from_device, int *native_out);
 
 /*
  * The endpoint of a closing peer is closed. Takes the memory of its chunks away from the transport where the link allows

@@ -10,6 +10,19 @@ void baton__passive_begin(baton_operation *op)
     baton__table_add(&op->connector->by_id, &op->node, &op->id);
 }
 
+void baton__passive_expect(const baton_connector *connector, const baton_uuid *id)
+{
+    baton__table_expect(&connector->by_id, id);
+}
+
+void baton__passive_fetch(const baton_connector *connector, const baton_uuid *id)
+{
+    const baton_operation *op = BATON__NODE_OWNER(baton__table_first(&connector->by_id, id), baton_operation, node);
+    if (op != NULL) {
+        baton__operation_fetch(op, 0, BATON__PASSIVE_SIZE / BATON__LINE);
+    }
+}
+
 baton_operation *baton__passive_find(const baton_connector *connector, const baton_uuid *id)
 {
     return BATON__NODE_OWNER(baton__table_find(&connector->by_id, id), baton_operation, node);

@@ -7,6 +7,9 @@
 void baton__passive_begin(baton_operation *operation);
 /* NULL: no operation of this id is alive. */
 baton_operation *baton__passive_find(const baton_connector *connector, const baton_uuid *id);
+/* Hints, for who will find one soon: expect first, fetch after some other work. Both cost a few nanoseconds, whatever the id. */
+void baton__passive_expect(const baton_connector *connector, const baton_uuid *id);
+void baton__passive_fetch(const baton_connector *connector, const baton_uuid *id);
 /* OPEN with its verified block, and what is behind the block, as long as baton__open_tail says. peer: has adopted the session; the
  * claim is proven. */
 void baton__passive_open(baton__peer *peer, const baton__frame *frame, const baton__block *block, const uint8_t *tail);
@@ -33,6 +36,8 @@ void baton__grant_renew(baton__grant *grant);
 void baton__grant_close(baton__grant *grant, baton_status reason, int native);
 /* Completes it if everything that it needs has happened. */
 void baton__grant_try_finish(baton__grant *grant);
+/* A hold came up: if it is closing, that counts from now. */
+void baton__grant_waits_for_hold(baton__grant *grant);
 /* Ends a closing grant that is quiet. */
 void baton__grant_quiet(baton__grant *grant);
 void baton__grant_send(baton__grant *grant, baton__frame *frame);

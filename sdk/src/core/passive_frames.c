@@ -108,6 +108,11 @@ static void reopen(baton__peer *peer, baton__grant *grant, const baton__frame *f
         BATON__COUNT(peer->connector, refused_token);
         return;
     }
+    if (grant->exposed) { /* with a new session: its part of the one before is over */
+        grant->exposed = false;
+        baton__hold_end(grant);
+        baton__grant_quiet(grant);
+    }
     if (grant->state != BATON__GRANT_ACTIVE || grant->peer == NULL) {
         if (!baton__tombstone_answer(peer->connector, frame)) {
             baton__passive_refuse(peer, frame, BATON_ERR_EXPIRED); /* closing: it ends soon */
@@ -147,7 +152,7 @@ static bool is_arriving(const baton__grant *grant, uint32_t index)
     return false;
 }
 
-static void on_write(baton__grant *grant, uint32_t index, const baton__payload *payload)
+static void on_write(baton__grant *grant, uint32_t index, const baton__payload *payload, bool from_device)
 {
     baton_operation *op = grant->operation;
     baton_connector *connector = op->connector;
@@ -175,7 +180,7 @@ static void on_write(baton__grant *grant, uint32_t index, const baton__payload *
     }
     goes_by_message(grant);
     int native = 0;
-    if (baton__chunk_receive(grant->peer, op, grant, index, payload, slice, &native) != BATON_OK) {
+    if (baton__chunk_receive(grant->peer, op, grant, index, payload, slice, from_device, &native) != BATON_OK) {
         baton__bits_clear(&grant->claimed, index);
     }
 }
@@ -186,7 +191,7 @@ static void take_bytes(baton__grant *grant, const baton__frame *open, const uint
     if (grant->state == BATON__GRANT_ACTIVE) {
         baton__payload payload = {.data = (void *)(uintptr_t)tail, .size = (size_t)open->a};
         grant->opening = true;
-        on_write(grant, 0, &payload);
+        on_write(grant, 0, &payload, false);
         grant->opening = false;
     }
 }
@@ -284,7 +289,7 @@ static void on_answer(baton__grant *grant, const baton__frame *frame, const bato
 static bool reads_on(const baton__frame *frame)
 {
     return frame->type == BATON__FRAME_RENEW || frame->type == BATON__FRAME_MAP || frame->type == BATON__FRAME_REACH ||
-           frame->type == BATON__FRAME_READ ||
+           frame->type == BATON__FRAME_READ || frame->type == BATON__FRAME_WRITE ||
            (frame->type == BATON__FRAME_FAIL && (frame->d & BATON__FAIL_READING) != 0);
 }
 
@@ -295,7 +300,7 @@ static void on_grant_frame(baton__grant *grant, const baton__frame *frame, const
     if (ends && (frame->d & BATON__MOVED_BY_DEVICE) != 0) {
         baton__exposure_filled(grant);
     }
-    if (!reads_on(frame) || frame->type == BATON__FRAME_READ) {
+    if (!reads_on(frame) || frame->type == BATON__FRAME_READ || frame->type == BATON__FRAME_WRITE) {
         baton__hold_end(grant); /* whatever it says, it reads no more by itself */
         baton__exposure_end(grant);
     }
@@ -313,7 +318,7 @@ static void on_grant_frame(baton__grant *grant, const baton__frame *frame, const
         on_read(grant, frame);
         break;
     case BATON__FRAME_WRITE:
-        on_write(grant, frame->d, payload);
+        on_write(grant, frame->d, payload, frame->c != 0);
         break;
     case BATON__FRAME_MOVED:
         if (grant->operation->completion == BATON_COMPLETION_ACK) {

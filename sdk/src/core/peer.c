@@ -29,7 +29,7 @@ static void free_peer(baton__peer *peer)
     baton_loop_timer_stop(connector->loop, &peer->stuck_timer);
     baton__liveness_unwatch(peer);
     BATON__UNCOUNT(connector, peers_live);
-    baton__map_forget(peer);
+    baton__releases_forget(peer);
     baton__rma_forget(peer);
     free(peer->address);
     free(peer);

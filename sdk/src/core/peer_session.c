@@ -148,14 +148,14 @@ static void go_on(baton__peer *peer, const baton_uuid *old_in, const baton_uuid 
     }
     bool hopeless = peer->failures >= 2 || (peer->failures >= 1 && !peer->ever_heard);
     if (hopeless || baton__peer_connect(peer) != BATON_OK) {
-        baton__map_forget(peer);
+        baton__releases_forget(peer);
         lose(peer, peer->ever_heard || peer->dead ? BATON_ERR_PEER_LOST : BATON_ERR_UNREACHABLE);
         return;
     }
     if (to_tell || (peer->grants != NULL && old_in != NULL)) {
         baton__peer_tell_reset(peer, old_in != NULL ? old_in : old_out);
     }
-    baton__map_tell(peer);
+    baton__releases_send(peer);
     resume(peer, old_in, to_tell);
 }
 

@@ -93,5 +93,9 @@ void baton__exposure_end(baton__grant *grant);
 /* rma_device.c: with the connector. why_out: as baton__rma_table.open; also where there is no memory for it. */
 baton_status baton__rma_open(baton_connector *connector);
 void baton__rma_close(baton_connector *connector);
+/* Any thread. Its device registers memory of CUDA devices. */
+bool baton__rma_reaches_devices(const baton_connector *connector);
+/* Why the operation's memory cannot be registered with it; NULL: it can. A constant string. */
+const char *baton__rma_why_not_memory(const baton_operation *op);
 
 #endif

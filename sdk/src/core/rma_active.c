@@ -15,10 +15,11 @@ static const char *objection(const baton_operation *op)
         return connector->why_no_rma;
     }
     if ((block->flags & BATON__BLOCK_REACHABLE) == 0) {
-        return "the peer has rma switched off, or no verbs device";
+        return "the peer has rma switched off, no verbs device, or memory that it cannot reach";
     }
-    if (op->staged != 0) {
-        return baton__why_staged(op);
+    const char *memory = baton__rma_why_not_memory(op);
+    if (memory != NULL) {
+        return memory;
     }
     if (baton__map_is_on(op)) {
         return "map is tried first, which needs no device";

@@ -120,3 +120,23 @@ bool baton__rma_arm(baton_connector *connector)
     const baton__rma_side *side = connector->rma;
     return side->jobs == 0 || side->table->arm(side->device);
 }
+
+bool baton__rma_reaches_devices(const baton_connector *connector)
+{
+    const baton__rma_side *side = connector->rma;
+    return side != NULL && side->table->reaches_devices(side->device);
+}
+
+const char *baton__rma_why_not_memory(const baton_operation *op)
+{
+    if ((op->staged & BATON__STAGED_BY_GATE) != 0) {
+        return baton__why_staged(op);
+    }
+    if ((op->staged & BATON__STAGED_BY_COPY) == 0) {
+        return NULL;
+    }
+    if (!baton__rma_reaches_devices(op->connector)) {
+        return "memory of this side is of a CUDA device, which the verbs device cannot reach: GPUDirect (nvidia_peermem) is missing";
+    }
+    return (op->staged & BATON__STAGED_NATIVE) != 0 ? NULL : "some of its memory is not a device's own";
+}

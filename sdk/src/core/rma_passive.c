@@ -222,7 +222,7 @@ void baton__exposure_ask(baton__grant *grant, const baton__frame *frame, const b
         BATON__COUNT(grant->operation->connector, refused_bounds);
         return;
     }
-    if (grant->operation->connector->rma == NULL || grant->operation->staged != 0) {
+    if (grant->operation->connector->rma == NULL || baton__rma_why_not_memory(grant->operation) != NULL) {
         answer(grant, frame, BATON_ERR_NOT_SUPPORTED, NULL, 0);
         return;
     }

@@ -104,6 +104,9 @@ static void send_on(baton__detour *detour)
     bool pending = false;
     int native = 0;
     detour->phase = BATON__STAGE_MOVING;
+    if (chunk->direct) {
+        baton__direct_hand_over(chunk);
+    }
     baton_status status = detour->stage->connector->table->send_chunk(chunk->peer->endpoint, chunk->header, BATON__FRAME_SIZE,
                                                                       in_buffer(detour, &slice), &chunk->transfer, &pending, &native);
     if (!pending) {
@@ -120,6 +123,9 @@ static void receive_kept(baton__detour *detour)
     int native = 0;
     detour->phase = BATON__STAGE_MOVING;
     detour->kept = NULL;
+    if (chunk->direct) {
+        baton__direct_hand_over(chunk);
+    }
     baton_status status = detour->stage->connector->table->receive(chunk->peer->endpoint, &payload, in_buffer(detour, &slice),
                                                                    &chunk->transfer, &pending, &native);
     if (!pending) {
@@ -145,8 +151,11 @@ static baton_status may_start(baton__detour *detour)
     if (!baton__gates_are_open(op) || !can_be_sent(chunk->peer)) {
         return BATON_ERR_BUSY;
     }
-    if ((op->staged & BATON__STAGED_BY_COPY) == 0) {
+    if ((op->staged & BATON__STAGED_BY_COPY) == 0 || chunk->direct) {
         return BATON_OK;
+    }
+    if (chunk->size > BATON__STAGE_BUFFER) {
+        return BATON_ERR_NOT_SUPPORTED; /* it was to go directly, and the link is another one now */
     }
     const baton__stage_side *side = baton__stage_side_of(detour->stage, op->device);
     return side == NULL ? BATON_ERR_OUT_OF_MEMORY : baton__stage_take(detour->stage, side, chunk->incoming, &detour->buffer);

@@ -25,7 +25,9 @@ typedef enum baton__stage_phase {
 enum {
     BATON__STAGED_BY_COPY = 1,
     BATON__STAGED_BY_GATE = 2,
-    BATON__STAGED_LEFT = 4 /* a device does not end a copy: the operation ends QUARANTINED */
+    BATON__STAGED_LEFT = 4, /* a device does not end a copy: the operation ends QUARANTINED */
+    BATON__STAGED_NATIVE = 8,    /* all its memory is a device's own; known where a path wants it */
+    BATON__STAGED_OR_DIRECT = 16 /* by copy where it must be: direct.h */
 };
 
 enum { BATON__STAGE_BYTES = 16 << 20, BATON__STAGE_BYTES_MIN = 4 << 20, BATON__STAGE_BYTES_MAX = 32 << 20 };

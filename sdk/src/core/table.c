@@ -97,6 +97,16 @@ void baton__table_fetch(const baton__table *table, const baton__node *node, cons
     __builtin_prefetch(link);
 }
 
+void baton__table_expect(const baton__table *table, const void *key)
+{
+    __builtin_prefetch(&table->buckets[bucket_of(table, key, table->size)]);
+}
+
+const baton__node *baton__table_first(const baton__table *table, const void *key)
+{
+    return table->buckets[bucket_of(table, key, table->size)];
+}
+
 baton__node *baton__table_find(const baton__table *table, const void *key)
 {
     baton__node *node = table->buckets[bucket_of(table, key, table->size)];

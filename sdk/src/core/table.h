@@ -43,6 +43,11 @@ void baton__table_remove(baton__table *table, baton__node *node);
 /* Has the processor fetch what adding the key, or removing the node where it is in the table, will write to: among many nodes a
  * miss, and the only one that a prefetch by layout cannot spare. A hint; the owner may be changing the table meanwhile. Threads: any. */
 void baton__table_fetch(const baton__table *table, const baton__node *node, const void *key);
+/* Finding is two misses among many nodes, of which the second needs what the first brings. Who has something else to do meanwhile
+ * spares himself both: expect has the processor fetch the first, and the node that is first in the key's chain, most often the one that
+ * will be found and the only one, can be fetched some time later. first: reads nothing of the node, whose key may be another; NULL: the chain is empty. */
+void baton__table_expect(const baton__table *table, const void *key);
+const baton__node *baton__table_first(const baton__table *table, const void *key);
 /* NULL: it is not there. Of several with one key the one that came last. */
 baton__node *baton__table_find(const baton__table *table, const void *key);
 /* All nodes in no order: after NULL comes the first, after the last NULL. Take the next one before this one is removed. */

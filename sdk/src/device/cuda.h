@@ -22,6 +22,7 @@ enum {
     BATON__CUDA_NO_DEVICE = 100,
     BATON__CUDA_INVALID_HANDLE = 400,
     BATON__CUDA_NOT_READY = 600,
+    BATON__CUDA_NOT_SUPPORTED = 801,
 };
 
 /* Devices that baton knows what to do with; a machine has 16 at most today. */
@@ -86,6 +87,10 @@ int baton__cuda_free_async(void *pointer, void *stream);
 /* Pinned memory of the host, for all devices. Both may wait for them. */
 int baton__cuda_pin(void **pointer_out, size_t size_bytes);
 int baton__cuda_unpin(void *pointer);
+
+/* Can another process open the memory of the device that this lies in? Makes a handle for that, as cudaIpcGetMemHandle, and forgets it.
+ * BATON__CUDA_NOT_SUPPORTED where the runtime has no such call. */
+int baton__cuda_export(void *pointer);
 
 /* On the current device: a stream that ignores the default one, of the highest priority, and an event without a time. */
 int baton__cuda_stream_create(void **stream_out);

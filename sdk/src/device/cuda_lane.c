@@ -6,6 +6,7 @@
 #include "device/cuda.h"
 #include "device/cuda_device.h"
 #include "device/lane.h"
+#include "device/pace.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -24,6 +25,8 @@ struct baton__lane {
     uint64_t begun;
     uint64_t over;
     void *events[BATON__LANE_MAX]; /* of copy n: n % BATON__LANE_MAX */
+    size_t sizes[BATON__LANE_MAX];
+    baton__pace pace;
 };
 
 static void give_back(baton__lane *lane)
@@ -99,12 +102,17 @@ static baton_status fail_broken(const baton__lane *lane, int *native_out)
     return baton__cuda_fail(lane->native, "a lane of copies is broken");
 }
 
+static uint64_t now_ns(void)
+{
+    return baton__clock_now(&baton__clock_boottime);
+}
+
 /* A code of the context has ended everything already; after one of a single call what came before it runs on. */
 static void wait_quiet(baton__lane *lane)
 {
-    uint64_t end = baton__clock_now(&baton__clock_boottime) + DRAIN_NS;
+    uint64_t end = now_ns() + DRAIN_NS;
     while (baton__cuda_stream_query(lane->stream) == BATON__CUDA_NOT_READY) {
-        if (baton__clock_now(&baton__clock_boottime) >= end) {
+        if (now_ns() >= end) {
             BATON__ERROR("cuda:%d: copies do not end after an error: the device hangs", lane->device);
             return;
         }
@@ -199,7 +207,10 @@ static baton_status begin(baton__lane *lane, const baton__slice *slice, void *to
     }
     int code = copy_all(lane, slice, to, from, &what);
     if (code == BATON__CUDA_OK) {
-        lane->begun++;
+        if (lane->begun == lane->over) {
+            baton__pace_first(&lane->pace, now_ns(), slice->size);
+        }
+        lane->sizes[lane->begun++ % BATON__LANE_MAX] = slice->size;
     } else {
         status = break_lane(lane, code, what, native_out);
     }
@@ -215,6 +226,21 @@ static baton_status lane_copy_out(baton__lane *lane, const baton__slice *from, v
 static baton_status lane_copy_in(baton__lane *lane, const void *from, const baton__slice *to, int *native_out)
 {
     return begin(lane, to, NULL, from, native_out);
+}
+
+/* So many copies from `before` on are over. */
+static void learn(baton__lane *lane, uint64_t before, uint64_t time_ns)
+{
+    uint64_t bytes = 0;
+    for (uint64_t i = before; i < lane->over; i++) {
+        bytes += lane->sizes[i % BATON__LANE_MAX];
+    }
+    if (bytes != 0) {
+        baton__pace_over(&lane->pace, time_ns, bytes);
+    }
+    if (bytes != 0 && lane->over < lane->begun) {
+        baton__pace_first(&lane->pace, time_ns, lane->sizes[lane->over % BATON__LANE_MAX]);
+    }
 }
 
 /* What has ended before an error still counts: then the error comes with the next call. */
@@ -242,15 +268,18 @@ static baton_status look(baton__lane *lane, uint64_t *over_out, int *native_out)
 static baton_status lane_poll(baton__lane *lane, uint64_t *over_out, int *native_out)
 {
     baton__cuda_visit visit;
-    if (lane->native == BATON__CUDA_OK && lane->over == lane->begun) {
+    uint64_t time_ns = now_ns();
+    if (lane->native == BATON__CUDA_OK && (lane->over == lane->begun || !baton__pace_is_due(&lane->pace, time_ns))) {
         *over_out = lane->over;
         return BATON_OK;
     }
+    uint64_t before = lane->over;
     baton_status status = enter(lane, &visit, native_out);
     if (status != BATON_OK) {
         return status;
     }
     status = look(lane, over_out, native_out);
+    learn(lane, before, time_ns);
     baton__cuda_leave(&visit);
     return status;
 }
@@ -294,6 +323,7 @@ const baton__lane_table baton__cuda_lanes = {
     .copy_out = lane_copy_out,
     .copy_in = lane_copy_in,
     .poll = lane_poll,
+    .is_device_memory = baton__cuda_is_device_memory,
     .pin = lane_pin,
     .unpin = lane_unpin,
     .native_text = baton__cuda_text,

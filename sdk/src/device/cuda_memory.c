@@ -4,8 +4,7 @@
  *
  * What baton allocates comes from the device's memory pool, in the order of a stream that baton keeps for it: freeing then never
  * waits for the device, which cudaFree does, and a descriptor is often released on a connector's own thread. A device without pools
- * has cudaMalloc and cudaFree, and what a connector's thread would have to free waits for the next thread of the application
- * that allocates or frees.
+ * has cudaMalloc and cudaFree, as cuda_reserve.c has them.
  */
 #include "device/cuda.h"
 #include "device/cuda_device.h"
@@ -18,8 +17,6 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdlib.h>
-#include <utlist.h>
 
 /* How long memory of a pool may take until all streams can use it: microseconds, unless the device hangs. */
 #define READY_NS (UINT64_C(10000) * BATON__NS_PER_MS)
@@ -31,16 +28,8 @@ typedef struct device_pool {
     void *stream; /* with pools */
 } device_pool;
 
-/* Memory that is to be freed by a thread that may wait. */
-typedef struct late_free {
-    int device;
-    void *pointer;
-    struct late_free *next;
-} late_free;
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static device_pool pools[BATON__CUDA_DEVICES_MAX];
-static late_free *late; /* LL */
 
 /* code: from getting at the attributes of the memory. */
 static baton_status refuse(int code, baton__cuda_memory memory, int device)
@@ -91,6 +80,19 @@ static baton_status cuda_check_memory(uint32_t id, const void *pointer, size_t s
     return status;
 }
 
+bool baton__cuda_is_device_memory(uint32_t id, const void *pointer)
+{
+    baton__cuda_memory memory = BATON__CUDA_MEMORY_UNKNOWN;
+    int device = 0;
+    baton__cuda_visit visit;
+    if (baton__cuda_visit_checked(id, &visit) != BATON_OK) {
+        return false;
+    }
+    int code = baton__cuda_memory_of(pointer, &memory, &device);
+    baton__cuda_leave(&visit);
+    return code == BATON__CUDA_OK && memory == BATON__CUDA_MEMORY_DEVICE;
+}
+
 baton_status baton__cuda_check_host_memory(const void *pointer)
 {
     int used = baton__cuda_used();
@@ -104,50 +106,6 @@ baton_status baton__cuda_check_host_memory(const void *pointer)
     int code = baton__cuda_memory_of(pointer, &memory, &device);
     baton__cuda_leave(&visit);
     return code == BATON__CUDA_OK && memory == BATON__CUDA_MEMORY_DEVICE ? refuse(code, memory, device) : BATON_OK;
-}
-
-static void free_now(int device, void *pointer)
-{
-    baton__cuda_visit visit;
-    bool entered = baton__cuda_enter(device, &visit) == BATON__CUDA_OK;
-    int code = baton__cuda_free(pointer);
-    if (entered) { /* a broken device gives back, too */
-        baton__cuda_leave(&visit);
-    }
-    if (code != BATON__CUDA_OK && code != BATON__CUDA_UNLOADING) {
-        BATON__ERROR("cuda:%d: freeing memory: %s", device, baton__cuda_name(code));
-    }
-}
-
-/* By a thread that may wait. */
-static void free_late(void)
-{
-    late_free *list;
-    late_free *it;
-    late_free *next;
-    (void)pthread_mutex_lock(&lock);
-    list = late;
-    late = NULL;
-    (void)pthread_mutex_unlock(&lock);
-    LL_FOREACH_SAFE(list, it, next)
-    {
-        free_now(it->device, it->pointer);
-        free(it);
-    }
-}
-
-static void free_without_pool(int device, void *pointer)
-{
-    late_free *entry = baton__cuda_on_own_thread() ? malloc(sizeof(*entry)) : NULL;
-    if (entry == NULL) { /* or no memory to remember it by: better to wait than to lose it */
-        free_late();
-        free_now(device, pointer);
-        return;
-    }
-    *entry = (late_free){.device = device, .pointer = pointer};
-    (void)pthread_mutex_lock(&lock);
-    LL_PREPEND(late, entry);
-    (void)pthread_mutex_unlock(&lock);
 }
 
 /* The device is current. */
@@ -210,9 +168,6 @@ static baton_status allocate_from(const device_pool *pool, size_t size_bytes, vo
 {
     void *pointer = NULL;
     if (!pool->pools) {
-        if (!baton__cuda_on_own_thread()) {
-            free_late();
-        }
         int plain = baton__cuda_allocate(&pointer, size_bytes);
         if (plain != BATON__CUDA_OK) {
             return baton__cuda_fail(plain, "cudaMalloc");
@@ -258,7 +213,7 @@ static void cuda_deallocate(uint32_t id, void *pointer, size_t size_bytes)
         return; /* in a child of fork: the memory is the parent's. The pool is known: it gave the memory. */
     }
     if (!pool.pools) {
-        free_without_pool((int)id, pointer);
+        baton__cuda_free_plain(id, pointer);
         return;
     }
     bool entered = baton__cuda_enter((int)id, &visit) == BATON__CUDA_OK;
@@ -271,10 +226,22 @@ static void cuda_deallocate(uint32_t id, void *pointer, size_t size_bytes)
     }
 }
 
+static bool cuda_can_export(uint32_t id, void *pointer)
+{
+    baton__cuda_visit visit;
+    if (baton__cuda_visit_checked(id, &visit) != BATON_OK) {
+        return false;
+    }
+    int code = baton__cuda_export(pointer);
+    baton__cuda_leave(&visit);
+    return code == BATON__CUDA_OK;
+}
+
 const baton__device_table baton__device_cuda = {
     .check = baton__cuda_check,
     .check_memory = cuda_check_memory,
     .allocate = cuda_allocate,
     .deallocate = cuda_deallocate,
+    .can_export = cuda_can_export,
     .lanes = &baton__cuda_lanes,
 };

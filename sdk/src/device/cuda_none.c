@@ -4,6 +4,7 @@
 #include "device/describe.h"
 #include "device/device.h"
 #include "device/gate.h"
+#include "device/reserve.h"
 
 #include "base/error.h"
 
@@ -14,6 +15,18 @@ baton_status baton__cuda_check_host_memory(const void *pointer)
 {
     (void)pointer;
     return BATON_OK;
+}
+
+/* No memory of a device was ever described: nobody comes here. */
+baton_status baton__cuda_visit_checked(uint32_t id, baton__cuda_visit *visit_out)
+{
+    (void)visit_out;
+    return baton__device_none.check(id);
+}
+
+void baton__cuda_leave(const baton__cuda_visit *visit)
+{
+    (void)visit;
 }
 
 void baton__cuda_describe(baton_cuda_info *info)
@@ -73,5 +86,25 @@ void baton__gate_watch_end(baton__gate *gate, baton__gate_watch *watch)
 {
     (void)gate;
     (void)watch;
+    abort();
+}
+
+baton_status baton__reserve_device(uint32_t id, size_t size_bytes, baton__reserve **reserve_out)
+{
+    (void)size_bytes;
+    (void)reserve_out;
+    return baton__device_none.check(id);
+}
+
+baton_status baton__reserve_pinned(size_t size_bytes, baton__reserve **reserve_out)
+{
+    return baton__reserve_device(0, size_bytes, reserve_out);
+}
+
+/* Nothing was ever reserved. */
+void baton__reserve_end(baton__reserve *reserve, bool wait)
+{
+    (void)reserve;
+    (void)wait;
     abort();
 }

@@ -23,6 +23,8 @@ typedef struct baton__device_table {
     baton_status (*allocate)(uint32_t id, size_t size_bytes, void **pointer_out);
     /* What allocate gave, with the size that it was given. Never waits for a device on a connector's own thread. */
     void (*deallocate)(uint32_t id, void *pointer, size_t size_bytes);
+    /* Can another process open the memory of device `id` that this lies in, as UCX's cuda_ipc does? Asks the device. Of the host: no. */
+    bool (*can_export)(uint32_t id, void *pointer);
     /* How its bytes reach the CPU. NULL: the CPU, and UCX, read and write them where they lie. */
     const baton__lane_table *lanes;
 } baton__device_table;

@@ -30,12 +30,11 @@
     X(cudaHostAlloc) X(cudaLaunchHostFunc) X(cudaMalloc) \
     X(cudaMallocAsync) X(cudaMemcpy2DAsync) X(cudaMemcpyAsync) \
     X(cudaPointerGetAttributes) X(cudaRuntimeGetVersion) X(cudaSetDevice) \
-    X(cudaStreamCreateWithPriority) X(cudaStreamDestroy) X(cudaStreamQuery) \
-    X(cudaStreamWaitEvent)
+    X(cudaStreamCreateWithPriority) X(cudaStreamDestroy) X(cudaStreamQuery) X(cudaStreamWaitEvent)
 
 /* Done without where the runtime lacks them. */
-#define OPTIONAL_CALLS(X)    \
-    X(cudaStreamIsCapturing) \
+#define OPTIONAL_CALLS(X) \
+    X(cudaIpcGetMemHandle) X(cudaStreamIsCapturing) \
     X(cudaThreadExchangeStreamCaptureMode)
 
 #define MEMBER(name) __typeof__(&(name)) name;
@@ -57,7 +56,8 @@ static const symbol optional_symbols[] = {OPTIONAL_CALLS(SYMBOL) SYMBOL(cudaStre
 _Static_assert(cudaSuccess == (int)BATON__CUDA_OK && cudaErrorInvalidValue == (int)BATON__CUDA_INVALID_VALUE &&
                    cudaErrorMemoryAllocation == (int)BATON__CUDA_NO_MEMORY && cudaErrorCudartUnloading == (int)BATON__CUDA_UNLOADING &&
                    cudaErrorInsufficientDriver == (int)BATON__CUDA_OLD_DRIVER && cudaErrorNoDevice == (int)BATON__CUDA_NO_DEVICE &&
-                   cudaErrorInvalidResourceHandle == (int)BATON__CUDA_INVALID_HANDLE && cudaErrorNotReady == (int)BATON__CUDA_NOT_READY,
+                   cudaErrorInvalidResourceHandle == (int)BATON__CUDA_INVALID_HANDLE && cudaErrorNotReady == (int)BATON__CUDA_NOT_READY &&
+                   cudaErrorNotSupported == (int)BATON__CUDA_NOT_SUPPORTED,
                "cuda.h has the runtime's codes");
 _Static_assert(cudaMemoryTypeUnregistered == (int)BATON__CUDA_MEMORY_UNKNOWN && cudaMemoryTypeHost == (int)BATON__CUDA_MEMORY_PINNED &&
                    cudaMemoryTypeDevice == (int)BATON__CUDA_MEMORY_DEVICE && cudaMemoryTypeManaged == (int)BATON__CUDA_MEMORY_MANAGED,
@@ -311,6 +311,12 @@ int baton__cuda_pin(void **pointer_out, size_t size_bytes)
 int baton__cuda_unpin(void *pointer)
 {
     return ended(cuda.cudaFreeHost(pointer));
+}
+
+int baton__cuda_export(void *pointer)
+{
+    cudaIpcMemHandle_t handle;
+    return cuda.cudaIpcGetMemHandle == NULL ? BATON__CUDA_NOT_SUPPORTED : ended(cuda.cudaIpcGetMemHandle(&handle, pointer));
 }
 
 /* The runtime takes a priority beyond its range for the nearest one inside: no need to ask for the range. */

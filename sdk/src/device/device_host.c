@@ -61,9 +61,18 @@ static void host_deallocate(uint32_t id, void *pointer, size_t size_bytes)
     }
 }
 
+/* Shared memory of pools is known to these (memory/pool.h). */
+static bool host_can_export(uint32_t id, void *pointer)
+{
+    (void)id;
+    (void)pointer;
+    return false;
+}
+
 const baton__device_table baton__device_host = {
     .check = host_check,
     .check_memory = host_check_memory,
     .allocate = host_allocate,
     .deallocate = host_deallocate,
+    .can_export = host_can_export,
 };

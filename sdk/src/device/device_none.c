@@ -36,9 +36,17 @@ static void none_deallocate(uint32_t id, void *pointer, size_t size_bytes)
     abort();
 }
 
+static bool none_can_export(uint32_t id, void *pointer)
+{
+    (void)id;
+    (void)pointer;
+    return false;
+}
+
 const baton__device_table baton__device_none = {
     .check = none_check,
     .check_memory = none_check_memory,
     .allocate = none_allocate,
     .deallocate = none_deallocate,
+    .can_export = none_can_export,
 };

@@ -4,6 +4,7 @@
 
 #include "base/layout.h"
 #include <baton/status.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,9 +31,12 @@ typedef struct baton__lane_table {
      * Errors: ERR_BUSY, ERR_DEVICE. native: the CUDA runtime's code. */
     baton_status (*copy_out)(baton__lane *lane, const baton__slice *from, void *to, int *native_out);
     baton_status (*copy_in)(baton__lane *lane, const void *from, const baton__slice *to, int *native_out);
-    /* How many copies of this lane, counted from its beginning, are over. Errors: ERR_DEVICE: a copy failed, and with it
+    /* How many copies of this lane, counted from its beginning, are over; one that is may be missing for the time that copies take, at
+     * most BATON__PACE_MAX_NS, since it is not looked for before it can be over (pace.h). Errors: ERR_DEVICE: a copy failed, and with it
      * the lane; those that are not counted by then have failed or will not be heard of. */
     baton_status (*poll)(baton__lane *lane, uint64_t *over_out, int *native_out);
+    /* Is it the device's own, and nothing that moves between it and the host? Asks the runtime: not for each chunk. */
+    bool (*is_device_memory)(uint32_t id, const void *pointer);
     /* Pinned memory for it. It takes milliseconds: not on a hot path. Errors: ERR_DEVICE, ERR_OUT_OF_MEMORY. */
     baton_status (*pin)(uint32_t id, size_t size_bytes, void **pointer_out);
     /* May wait for the device: not while something is under way. */

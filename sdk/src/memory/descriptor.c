@@ -150,6 +150,13 @@ baton_status baton__descriptor_make(const baton__run *run, baton_device device, 
     return status == BATON_OK ? make(&checked, device, tensor, release, context, descriptor_out) : status;
 }
 
+baton_status baton__descriptor_make_known(void *pointer, size_t size_bytes, baton_device device, baton_release_fn release,
+                                          void *context, baton_descriptor **descriptor_out)
+{
+    baton__run run = one_piece(pointer, size_bytes);
+    return make(&run, device, NULL, release, context, descriptor_out);
+}
+
 baton_status baton_descriptor_from_pointer(void *pointer, size_t size_bytes, baton_device device,
                                            baton_release_fn release, void *context,
                                            baton_descriptor **descriptor_out)

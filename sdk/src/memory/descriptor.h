@@ -44,6 +44,10 @@ static inline baton__run baton__descriptor_run(const baton_descriptor *descripto
 /* What an operation that is made now has to wait for; NULL: nothing. Borrowed: the operation acquires its own (descriptor_gate.c). */
 struct baton__gate *baton__descriptor_gate(const baton_descriptor *descriptor);
 
+/* Memory that is known to be of the device: nobody is asked. Errors: ERR_OUT_OF_MEMORY. */
+baton_status baton__descriptor_make_known(void *pointer, size_t size_bytes, baton_device device, baton_release_fn release,
+                                          void *context, baton_descriptor **descriptor_out);
+
 /* Segments at a constant stride, with a tensor (NULL: none) of as many bytes. Errors: as baton_descriptor_create_strided, and
  * ERR_INVALID_ARGUMENT and ERR_SIZE_MISMATCH as baton_descriptor_from_tensor. */
 baton_status baton__descriptor_make(const baton__run *run, baton_device device, const baton_tensor *tensor,

@@ -54,6 +54,9 @@ typedef struct baton__rma_table {
     /* The least that one get can fetch. */
     size_t (*get_min)(const baton__rma *rma);
 
+    /* Regions may be memory of a CUDA device. */
+    bool (*reaches_devices)(const baton__rma *rma);
+
     /* Others can reach it with its key from here on. Errors: ERR_TRANSPORT (locked memory is limited, say), ERR_OUT_OF_MEMORY. */
     baton_status (*region_create)(baton__rma *rma, void *pointer, size_t size, baton__rma_region **region_out);
     /* BATON_OK: nobody can reach it by that key any more. ERR_TRANSPORT: that is not sure; it is gone from here all the same. */

@@ -26,6 +26,8 @@ struct baton__transfer {
     baton__slice slice;
     uint32_t hint;  /* into the layout */
     bool revocable; /* the transport reaches the bytes through slice alone */
+    /* The caller's, of a chunk: the device whose memory it is, in one piece, or -1: memory of the host. */
+    int device;
 };
 
 /* The payload of an arriving message, valid inside the message callback only. */
@@ -78,6 +80,12 @@ typedef struct baton__transport_table {
     baton_status (*endpoint_flush)(baton__endpoint *endpoint, baton__transfer *transfer, bool *pending_out);
     /* The remote worker has an endpoint to this one: a message of it came. As often as it does. */
     void (*endpoint_heard)(baton__endpoint *endpoint);
+    /* Why a chunk can never be memory of a device; NULL: on some endpoints it can. A constant string. Any thread. */
+    const char *(*knows_no_device)(const baton__transport *transport);
+    /* Why a chunk of this endpoint's cannot be memory of a device, where the other side's is too, or is not; NULL: it can. Constant. */
+    const char *(*why_not_device)(const baton__endpoint *endpoint, bool peer_on_device);
+    /* A chunk of a device's memory that has not ended well may still be reached by the peer, whatever becomes of the endpoint. */
+    bool (*exposes_device)(const baton__endpoint *endpoint);
     /* The kinds of link under it, such as "posix" or "tcp"; "" while it is not known yet. */
     void (*endpoint_describe)(baton__endpoint *endpoint, char *text, size_t size);
 

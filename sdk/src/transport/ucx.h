@@ -36,6 +36,7 @@ struct baton__transport {
     size_t address_size;
     int fd;
     bool hears_old;          /* it is the old worker that makes progress */
+    bool knows_cuda;         /* ucx_cuda.c */
     ucp_worker_h old_worker; /* between renew and retire */
     unsigned shared_kinds;   /* of the endpoints so far; ucx_loopback.c */
     baton__loopback *loopback;
@@ -53,7 +54,9 @@ struct baton__endpoint {
     ucp_ep_h ep;
     void *owner;
     void (*closed)(void *owner);
-    char kinds[32]; /* of its lanes */
+    char kinds[64]; /* of its lanes */
+    bool cuda_ipc; /* one of them */
+    bool rdma;     /* some of them */
     bool shares_inbox;
     bool revocable; /* all of them copy (ucx_revocable.c) */
     /* How far the exchange of endpoint ids is (ucx_wire.c). */
@@ -103,6 +106,14 @@ void baton__ucx_revocable_fini(baton__transport *transport);
 /* Whether lanes of these kinds, "posix,tcp" say, work with it. */
 bool baton__ucx_is_revocable(const char *kinds);
 bool baton__ucx_revoke(baton__transfer *transfer);
+
+/* ucx_cuda.c: memory of CUDA devices. */
+ucs_status_t baton__ucx_cuda_init(baton__transport *transport);
+/* The endpoint has a lane of that kind. */
+void baton__ucx_cuda_lane(baton__endpoint *endpoint, const char *kind);
+const char *baton__ucx_knows_no_device(const baton__transport *transport);
+const char *baton__ucx_why_not_device(const baton__endpoint *endpoint, bool peer_on_device);
+bool baton__ucx_exposes_device(const baton__endpoint *endpoint);
 
 /* The shared-memory queues that links of these kinds, "sysv,tcp" say, use: a set. */
 unsigned baton__ucx_shared_kinds(const char *list);

@@ -24,8 +24,10 @@ static void on_error(void *argument, ucp_ep_h ep, ucs_status_t status)
  *   "#               lane[0]:  2:posix/memory.0 md[1] -> ... am am_bw#0 wireup"
  * Collects the names of the lanes that carry active messages or rendezvous data.
  */
-static void collect(char *text, size_t size, const char *line)
+static void collect(baton__endpoint *endpoint, const char *line)
 {
+    char *text = endpoint->kinds;
+    size_t size = sizeof(endpoint->kinds);
     const char *lane = strstr(line, "lane[");
     const char *colon = lane == NULL ? NULL : strchr(lane, ':');
     colon = colon == NULL ? NULL : strchr(colon + 1, ':');
@@ -39,6 +41,7 @@ static void collect(char *text, size_t size, const char *line)
     }
     memcpy(name, colon + 1, length);
     name[length] = '\0';
+    baton__ucx_cuda_lane(endpoint, name);
     if (strstr(text, name) == NULL && strlen(text) + length + 2 < size) {
         (void)snprintf(text + strlen(text), size - strlen(text), "%s%s", *text ? "," : "", name);
     }
@@ -56,7 +59,7 @@ static void find_kinds(baton__endpoint *endpoint)
     if (fclose(stream) == 0) {
         char *rest = printed;
         for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-            collect(endpoint->kinds, sizeof(endpoint->kinds), line);
+            collect(endpoint, line);
         }
     }
     free(printed);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Active messages: the hot path. */
+#include "device/cuda_device.h"
 #include "transport/ucx.h"
 
 static ucs_status_t on_message(void *argument, const void *header, size_t header_length, void *data,
@@ -114,13 +115,13 @@ static void on_received(void *request, ucs_status_t status, size_t length, void 
 /*
  * Through our own functions: on links that copy, since UCX can then be told to leave the memory alone, and wherever a chunk is of
  * several pieces. With RDMA lanes those are gathered into buffers that UCX has registered; an IOV would be registered piece by piece for each
- * chunk. What is one piece is sent from its place there.
+ * chunk. What is one piece is sent from its place there. Memory of a device is always one piece, in its place.
  */
 static void set_slice(const baton__endpoint *endpoint, baton__transfer *transfer, const baton__slice *slice)
 {
     transfer->slice = *slice;
     transfer->hint = 0;
-    transfer->revocable = endpoint->revocable || baton__slice_pieces(slice, 2) > 1;
+    transfer->revocable = transfer->device < 0 && (endpoint->revocable || baton__slice_pieces(slice, 2) > 1);
 }
 
 /* Of what is not revocable: it is one piece. */
@@ -128,6 +129,29 @@ static void *in_place(const baton__transfer *transfer)
 {
     uint32_t hint = 0;
     return baton__layout_at(transfer->slice.layout, transfer->slice.offset, &hint).pointer;
+}
+
+/* What UCX calls of CUDA belongs to the device's context. */
+static ucs_status_ptr_t visit(const baton__transfer *transfer, baton__cuda_visit *visit_out)
+{
+    baton_status status = baton__cuda_visit_checked((uint32_t)transfer->device, visit_out);
+    return status == BATON_OK ? NULL : UCS_STATUS_PTR(UCS_ERR_IO_ERROR);
+}
+
+/* Announced, however small: UCX waits for a device to send what is not. */
+static ucs_status_ptr_t send_from_device(baton__endpoint *endpoint, const baton__waiting *message, ucp_request_param_t *params)
+{
+    baton__cuda_visit there;
+    ucs_status_ptr_t request = visit(message->transfer, &there);
+    if (request != NULL) {
+        return request;
+    }
+    params->flags = UCP_AM_SEND_FLAG_RNDV;
+    params->memory_type = UCS_MEMORY_TYPE_CUDA;
+    request = ucp_am_send_nbx(endpoint->ep, BATON__AM_ID, message->header, message->header_size, in_place(message->transfer),
+                              message->size, params);
+    baton__cuda_leave(&there);
+    return request;
 }
 
 ucs_status_ptr_t baton__ucx_send_now(baton__endpoint *endpoint, const baton__waiting *message,
@@ -146,6 +170,9 @@ ucs_status_ptr_t baton__ucx_send_now(baton__endpoint *endpoint, const baton__wai
     const void *data = message->data;
     size_t count = message->size;
     endpoint->carried = endpoint->carried || !message->eager;
+    if (!message->eager && message->transfer->device >= 0) {
+        return send_from_device(endpoint, message, &params);
+    }
     if (!message->eager && message->transfer->revocable) {
         params.op_attr_mask |= UCP_OP_ATTR_FIELD_DATATYPE;
         params.datatype = endpoint->transport->revocable;
@@ -193,6 +220,19 @@ baton_status baton__ucx_send_chunk(baton__endpoint *endpoint, const void *header
     return send_message(endpoint, &message, pending_out, native_out);
 }
 
+static baton_status receive_to_device(baton__endpoint *endpoint, const baton__payload *payload, baton__transfer *transfer,
+                                      ucp_request_param_t *params, bool *pending_out, int *native_out)
+{
+    baton__cuda_visit there;
+    ucs_status_ptr_t request = visit(transfer, &there);
+    if (request == NULL) {
+        params->memory_type = UCS_MEMORY_TYPE_CUDA;
+        request = ucp_am_recv_data_nbx(endpoint->worker, payload->data, in_place(transfer), payload->size, params);
+        baton__cuda_leave(&there);
+    }
+    return baton__ucx_started(request, pending_out, native_out);
+}
+
 baton_status baton__ucx_receive(baton__endpoint *endpoint, const baton__payload *payload,
                                 const baton__slice *slice, baton__transfer *transfer,
                                 bool *pending_out, int *native_out)
@@ -205,6 +245,9 @@ baton_status baton__ucx_receive(baton__endpoint *endpoint, const baton__payload 
         .memory_type = UCS_MEMORY_TYPE_HOST,
     };
     set_slice(endpoint, transfer, slice);
+    if (transfer->device >= 0) {
+        return receive_to_device(endpoint, payload, transfer, &params, pending_out, native_out);
+    }
     void *buffer = transfer;
     size_t count = 1;
     if (transfer->revocable) {

@@ -92,7 +92,8 @@ void baton__ucx_revocable_fini(baton__transport *transport)
 
 bool baton__ucx_is_revocable(const char *kinds)
 {
-    static const char *const copying[] = {"tcp", "posix", "sysv", "self"};
+    /* Those of devices have no part in memory of the host that UCX does not see. */
+    static const char *const copying[] = {"tcp", "posix", "sysv", "self", "cuda_ipc", "cuda_copy", "gdr_copy"};
     while (*kinds != '\0') {
         size_t length = strcspn(kinds, ",");
         bool found = false;

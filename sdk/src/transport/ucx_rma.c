@@ -68,6 +68,7 @@ static ucs_status_t open_all(baton__rma *rma)
     }
     if (status == UCS_OK) {
         rma->key_size = domain.rkey_packed_size;
+        rma->reaches_devices = (domain.cap.reg_mem_types & UCS_BIT(UCS_MEMORY_TYPE_CUDA)) != 0;
         status = is_able(rma) && rma->key_size <= BATON__RMA_KEY_MAX ? uct_iface_event_fd_get(rma->iface, &rma->fd)
                                                                      : UCS_ERR_UNSUPPORTED;
     }
@@ -144,6 +145,11 @@ static int fd_of(const baton__rma *rma)
 static size_t get_min(const baton__rma *rma)
 {
     return rma->attributes.cap.get.min_zcopy;
+}
+
+static bool reaches_devices(const baton__rma *rma)
+{
+    return rma->reaches_devices;
 }
 
 static baton_status region_create(baton__rma *rma, void *pointer, size_t size, baton__rma_region **region_out)
@@ -236,6 +242,7 @@ const baton__rma_table baton__rma_ucx = {
     .arm = arm,
     .fd = fd_of,
     .get_min = get_min,
+    .reaches_devices = reaches_devices,
     .region_create = region_create,
     .region_destroy = region_destroy,
     .region_key = region_key,

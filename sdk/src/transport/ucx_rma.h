@@ -21,6 +21,7 @@ struct baton__rma {
     uct_iface_h iface;
     uct_iface_attr_t attributes;
     size_t key_size;
+    bool reaches_devices; /* GPUDirect */
     int fd;
     baton__rma_link *links;   /* all of them */
     uint32_t closing;         /* how many of these end */

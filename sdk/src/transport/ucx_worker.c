@@ -173,6 +173,9 @@ static baton_status open_transport(const char *label, const baton__transport_cal
     }
     status = baton__ucx_revocable_init(transport);
     if (status == UCS_OK) {
+        status = baton__ucx_cuda_init(transport);
+    }
+    if (status == UCS_OK) {
         status = open_worker(transport);
     }
     if (status != UCS_OK) {
@@ -269,6 +272,9 @@ const baton__transport_table baton__transport_ucx = {
     .endpoint_heard = baton__ucx_wire_heard,
     .endpoint_describe = baton__ucx_endpoint_describe,
     .endpoint_shares_inbox = shares_inbox,
+    .knows_no_device = baton__ucx_knows_no_device,
+    .why_not_device = baton__ucx_why_not_device,
+    .exposes_device = baton__ucx_exposes_device,
     .loopback_begin = baton__ucx_loopback_begin,
     .loopback_arrived = baton__ucx_loopback_arrived,
     .loopback_end = baton__ucx_loopback_end,

@@ -222,3 +222,41 @@ Test(stage, strided_memory_is_gathered_and_scattered)
     pair_end(&h);
     baton_descriptor_release(whole);
 }
+
+#ifndef BATON_TEST_ON_GPU /* copies are slowed down, and memory is counted */
+static size_t live_on_device(void)
+{
+    fake_cuda_counts counts;
+    (void)fake_cuda_leaks(&counts);
+    return counts.device_allocations;
+}
+
+/* The device takes far longer for a copy than anybody waits, by the clock of the connectors: the operation ends, and its memory stays until the device is done. */
+Test(stage, a_device_that_does_not_end_a_copy_keeps_the_memory)
+{
+    static handed h;
+    hand_over(true, BATON_COMPLETION_COMMIT, 1, CHUNK, SOURCE_ON_DEVICE); /* the two know each other */
+    fake_cuda_set_copy_delay_us(1500000);
+    cuda_pair_begin(&h, true, 1, CHUNK, BATON_COMPLETION_COMMIT, 0, SOURCE_ON_DEVICE);
+    CUDA_PAIR_UNTIL(baton__stage_is_busy(connectors[ORIGIN]));
+    fake_set_cut(true);
+    cr_assert_eq(baton_operation_cancel(h.passive), BATON_OK);
+    for (int i = 0; i < 1000 && !baton_operation_is_over(h.passive); i++) {
+        fake_clock_advance_ms(20);
+        cuda_pair_turn(); /* it does not come to rest while the copy is under way */
+    }
+    cr_assert_eq(baton_operation_reason(h.passive), BATON_ERR_QUARANTINED);
+    cr_assert(baton__stage_is_busy(connectors[ORIGIN]), "the copy was over before anybody gave it up");
+    baton_descriptor_release(h.source[0]);
+    h.source[0] = NULL;
+    cr_assert_eq(live_on_device(), 1, "given back while the device reads it");
+    fake_cuda_set_copy_delay_us(0);
+    fake_set_cut(false);
+    fake_release();
+    CUDA_PAIR_UNTIL(live_on_device() == 0);
+    for (int i = 0; i < 100 && !baton_operation_is_over(h.active); i++) {
+        pair_advance_ms(100);
+    }
+    pair_end(&h);
+}
+#endif

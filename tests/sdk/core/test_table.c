@@ -43,6 +43,29 @@ Test(table, finds_what_was_added_and_nothing_else)
     baton__table_fini(&table);
 }
 
+Test(table, the_first_of_a_chain_is_what_is_found_most_often)
+{
+    int same = 0;
+    fill(MANY);
+    for (int i = 0; i < MANY; i++) {
+        baton__table_expect(&table, &things[i].key);
+        const baton__node *first = baton__table_first(&table, &things[i].key);
+        cr_assert_not_null(first);
+        same += BATON__NODE_OWNER(first, thing, node) == &things[i] ? 1 : 0;
+    }
+    cr_expect_gt(same, MANY / 2, "%d of %d", same, MANY);
+    baton__table_fini(&table);
+}
+
+Test(table, where_nothing_is_nothing_is_first)
+{
+    baton_key stranger = baton_key_random();
+    cr_assert(baton__table_init(&table));
+    baton__table_expect(&table, &stranger);
+    cr_expect_null(baton__table_first(&table, &stranger));
+    baton__table_fini(&table);
+}
+
 Test(table, forgets_what_was_removed_and_keeps_the_rest)
 {
     fill(MANY);

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,6 +82,7 @@ Test(pool, outlives_its_handle_while_a_piece_is_out)
     baton_pool_destroy(pool);
     memset(baton_descriptor_pointer(piece), 3, 4096);
     cr_assert_not_null(baton__pool_share(piece));
+    cr_assert(baton_descriptor_is_exportable(piece));
     baton_descriptor_release(piece);
 }
 
@@ -92,6 +94,8 @@ Test(pool, only_a_pool_with_a_group_is_shared)
     cr_assert_eq(baton_descriptor_allocate(64, BATON_DEVICE_HOST, &other), BATON_OK);
     cr_assert_null(baton__pool_share(piece));
     cr_assert_null(baton__pool_share(other));
+    cr_assert_not(baton_descriptor_is_exportable(piece));
+    cr_assert_not(baton_descriptor_is_exportable(other));
     baton_descriptor_release(piece);
     baton_descriptor_release(other);
     baton_pool_destroy(pool);
@@ -109,7 +113,10 @@ Test(pool, refuses_what_makes_no_sense)
     } cases[] = {{0, 64, NULL},    {SIZE_MAX, 64, NULL}, {MIB, 0, NULL},  {MIB, 8, NULL},
                  {MIB, 100, NULL}, {MIB, 8192, NULL},    {MIB, 64, ""}, {MIB, 64, long_secret}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        baton_pool_options options = {sizeof(options), cases[i].capacity, cases[i].alignment, cases[i].group};
+        baton_pool_options options = BATON_POOL_OPTIONS_INIT;
+        options.capacity_bytes = cases[i].capacity;
+        options.alignment_bytes = cases[i].alignment;
+        options.group = cases[i].group;
         baton_pool *pool = NULL;
         cr_assert_eq(baton_pool_create(&options, &pool), BATON_ERR_INVALID_ARGUMENT, "%zu", i);
         cr_assert_null(pool);
@@ -125,6 +132,57 @@ Test(pool, refuses_what_makes_no_sense)
     cr_assert_eq(baton_pool_allocate(pool, 1, NULL), BATON_ERR_INVALID_ARGUMENT);
     baton_pool_stats stats = {0};
     cr_assert_eq(baton_pool_get_stats(pool, &stats), BATON_ERR_INVALID_ARGUMENT);
+    baton_pool_destroy(pool);
+}
+
+/* What has to do with CUDA has its own tests (test_pool_cuda.c); without it, it says so as a device does. */
+Test(pool, without_cuda_it_says_why)
+{
+    static const baton_pool_kind kinds[] = {BATON_POOL_PINNED, BATON_POOL_CUDA};
+    cr_assert_eq(setenv("BATON_CUDART", "/nonexistent/libcudart.so", 1), 0);
+    baton_status expected = baton_device_check((baton_device){BATON_DEVICE_KIND_CUDA, 0});
+    cr_assert(expected == BATON_ERR_NOT_BUILT_IN || expected == BATON_ERR_NOT_SUPPORTED);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        baton_pool_options options = BATON_POOL_OPTIONS_INIT;
+        baton_pool *pool = NULL;
+        options.kind = kinds[i];
+        cr_assert_eq(baton_pool_create(&options, &pool), expected);
+        cr_assert_str_neq(baton_error_text(), "");
+        cr_assert_null(pool);
+    }
+}
+
+Test(pool, refuses_what_does_not_go_together)
+{
+    const struct {
+        int kind;
+        uint32_t cuda_id;
+        const char *group;
+    } cases[] = {{BATON_POOL_CUDA + 1, 0, NULL}, {-1, 0, NULL}, {BATON_POOL_SHARED, 1, NULL}, {BATON_POOL_PINNED, 1, NULL},
+                 {BATON_POOL_PINNED, 0, "secret"}, {BATON_POOL_CUDA, 0, "secret"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        baton_pool_options options = BATON_POOL_OPTIONS_INIT;
+        baton_pool *pool = NULL;
+        memcpy(&options.kind, &cases[i].kind, sizeof(options.kind));
+        options.cuda_id = cases[i].cuda_id;
+        options.group = cases[i].group;
+        cr_assert_eq(baton_pool_create(&options, &pool), BATON_ERR_INVALID_ARGUMENT, "%zu", i);
+        cr_assert_null(pool);
+    }
+}
+
+/* A program that was built before there were kinds. */
+Test(pool, a_shorter_struct_asks_for_shared_memory)
+{
+    baton_pool_options options = BATON_POOL_OPTIONS_INIT;
+    baton_pool *pool = NULL;
+    options.kind = BATON_POOL_CUDA;
+    options.struct_size = offsetof(baton_pool_options, kind);
+    cr_assert_eq(baton_pool_create(&options, &pool), BATON_OK);
+    baton_pool_stats stats = stats_of(pool);
+    cr_assert_eq(stats.kind, BATON_POOL_SHARED);
+    cr_assert(baton_device_equal(stats.device, BATON_DEVICE_HOST));
+    cr_assert_not(stats.exportable);
     baton_pool_destroy(pool);
 }
 

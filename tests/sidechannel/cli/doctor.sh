@@ -66,10 +66,15 @@ case_cuda_is_described() {
     doctor BATON_CUDART="$stand_in" FAKE_CUDA_DEVICES=2 --nats "$nowhere"
     found ok cuda '2 devices; runtime 1[23]\.[0-9]+ '
     found ok cuda_device 'cuda:1 at [0-9a-fA-F]+:'
+    found note cuda_paths '(this UCX has no CUDA|UCX knows CUDA, and has no cuda_ipc)'
+    doctor LD_PRELOAD="$BATON_BUILD_DIR/tests/bin/libucx_cuda.so" ASAN_OPTIONS=verify_asan_link_order=0 \
+        BATON_CUDART="$stand_in" FAKE_CUDA_DEVICES=2 --nats "$nowhere"
+    found note cuda_paths 'UCX knows CUDA, and has no cuda_ipc'
     if command -v jq >/dev/null; then
         doctor BATON_CUDART="$stand_in" FAKE_CUDA_DEVICES=2 --nats "$nowhere" --json
         object cuda '.usable and .devices == 2 and .status == "OK"'
         object cuda_device '.id == 1 and .memory_pools'
+        object cuda_paths '.ucx_cuda == false and .cuda_ipc == false and (.gpudirect | not) and (.own_namespace | type) == "boolean"'
     fi
     doctor BATON_CUDART="$stand_in" FAKE_CUDA_DEVICES=-1 --nats "$nowhere"
     found note cuda "there is no driver of NVIDIA's here"

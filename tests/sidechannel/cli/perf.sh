@@ -42,6 +42,7 @@ case_prints_a_table_for_people() {
     perf --size 1MB --count 10
     check_status 0
     check_line "$scratch/perf.out" '^read of 1000000 B, 10 times, 1 in flight, 1 segment\(s\), progress by a thread$'
+    check_line "$scratch/perf.out" '^  memory     cpu here, cpu there$'
     check_line "$scratch/perf.out" '^  path       am over [a-z0-9_,]+$'
     check_line "$scratch/perf.out" '^  latency    p50 [0-9.]+ us, p99 [0-9.]+ us, best [0-9.]+ us$'
     check_line "$scratch/perf.out" '^  rate       [0-9.]+ GB/s$'
@@ -69,6 +70,14 @@ case_refuses_wrong_arguments() {
     check_usage --stride
     check_usage --path map --handoff
     check_usage --path rma --handoff
+    check_usage --path staged
+    check_usage --path map --device cuda
+    check_usage --path view --peer-device cuda:1
+    check_usage --device tpu
+    check_usage --peer-device cuda:
+    check_usage --idle 1 --device cuda
+    check_usage --live 10 --device cpu
+    check_usage --serve 127.0.0.1:0 --peer-device cuda
     check_usage --op move
     check_usage --live 10 --idle 1
     check_usage --peers 3
@@ -85,11 +94,9 @@ case_says_what_is_not_in_this_version() {
     check_error ERR_NOT_SUPPORTED 'the path was am and not rma: [a-zA-Z]+'
     perf --path map --size 4KiB --count 2
     check_error ERR_NOT_SUPPORTED 'the path was am and not map: less than 64 KiB'
-    perf --device cuda --json
-    check_error ERR_NOT_BUILT_IN 'not in this version'
-    check_last "$scratch/perf.out" '\{"type":"perf_error","status":"ERR_NOT_BUILT_IN","text":"[^"]+"\}'
-    perf --size 1023GiB --count 1
+    perf --size 1023GiB --count 1 --json
     check_error ERR_OUT_OF_MEMORY 'memory of this machine'
+    check_last "$scratch/perf.out" '\{"type":"perf_error","status":"ERR_OUT_OF_MEMORY","text":"[^"]+"\}'
 }
 
 case_maps() {
@@ -116,12 +123,6 @@ case_says_that_the_environment_wants_another_link() {
     perf --json --size 4096 --count 5
     check_transfer read 4096 5 1 1 tcp
     check [ ! -s "$scratch/perf.err" ]
-}
-
-check_handoff() {
-    check_json perf_handoff "\"size_bytes\":$1,\"count\":$2,\"path\":\"am\",\"transport\":\"[a-z0-9_,]+\",$latency,\
-\"baseline\":\"baton_worker_ping\",\"baseline_p50_us\":$real,\"baseline_p99_us\":$real,\"baseline_best_us\":$real,\
-\"ratio_p50\":$real,\"ratio_p99\":$real,\"ratio_best\":$real,\"data_checked\":true,$setting"
 }
 
 case_hands_over_with_a_server_of_its_own() {
@@ -168,13 +169,31 @@ case_counts_what_live_operations_cost() {
     for progress in thread application; do
         perf --live 1500 --json --progress "$progress"
         check_json perf_live "\"operations\":1500,\"heap_bytes\":$real,\"resident_bytes\":$real,\"create_ns\":$real,\
-\"metadata_ns\":$real,\"cancel_ns\":$real,\"destroy_ns\":$real,$setting"
+\"metadata_ns\":$real,\"deadline_ns\":$real,\"lookup_ns\":$real,\"cancel_ns\":$real,\"destroy_ns\":$real,$setting"
         check [ "$(grep -o '"operations":[0-9]*' "$scratch/perf.out" | tr '\n' ' ')" = \
             '"operations":100 "operations":1000 "operations":1500 ' ]
+        check [ "$(grep -cE '"(create|deadline|lookup|cancel)_ns":0\.000' "$scratch/perf.out")" = 0 ]
     done
+}
+
+case_shows_what_live_operations_cost() {
+    local columns='( +[0-9]+){8}'
     perf --live 3
     check_status 0
-    check_last "$scratch/perf.out" ' +3 +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+'
+    check_line "$scratch/perf.out" '^live passive operations in one connector, progress by a thread; each of them$'
+    check_line "$scratch/perf.out" \
+        '^ +operations +heap bytes +resident bytes +create ns +metadata ns +deadline ns +lookup ns +cancel ns +destroy ns$'
+    check_last "$scratch/perf.out" " +3$columns"
+    check [ "$(wc -l <"$scratch/perf.out")" = 3 ] # nothing to compare the only row with
+    perf --live 1 --link tcp --progress application
+    check_status 0
+    check_last "$scratch/perf.out" " +1$columns"
+    perf --live 101 --link shm --progress application
+    check_status 0
+    check_line "$scratch/perf.out" "^ +100$columns\$"
+    check_line "$scratch/perf.out" "^ +101$columns\$"
+    check_last "$scratch/perf.out" ' +last:first( +[0-9]+\.[0-9]{2}){6}'
+    check [ ! -s "$scratch/perf.err" ]
 }
 
 # The process that perf has started, in $peer: of several the last.

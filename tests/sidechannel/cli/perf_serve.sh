@@ -63,13 +63,16 @@ case_ends_the_session_of_whoever_talks_nonsense() {
     printf '\x01\0\0\0\x0c\0\0\0baton perf 9' | say_to_server
     until_true 20 has_turned_down 3 || fail "still there"
     check_line "$scratch/server.err" '^baton perf: ERR_VERSION: '
-    printf '\x01\0\0\0\x0c\0\0\0baton perf 1\x02\0\0\0\x06\0\0\0--help' | say_to_server
+    printf '\x01\0\0\0\x0c\0\0\0baton perf 2\x02\0\0\0\x06\0\0\0--help' | say_to_server
     until_true 20 has_turned_down 4 || fail "still there"
-    printf '\x01\0\0\0\x0c\0\0\0baton perf 1\x02\0\0\0\x19\0\0\0--handoff --nats nats://x' | say_to_server
+    printf '\x01\0\0\0\x0c\0\0\0baton perf 2\x02\0\0\0\x19\0\0\0--handoff --nats nats://x' | say_to_server
     until_true 20 has_turned_down 5 || fail "still there"
     check_line "$scratch/server.err" '^baton perf: ERR_NOT_SUPPORTED: '
     printf '\x01\0\0\0\xff\xff\xff\xff' | say_to_server
     until_true 20 has_turned_down 6 || fail "still there"
+    printf '\x01\0\0\0\x0c\0\0\0baton perf 2\x02\0\0\0\x14\0\0\0--count 1 --warmup 0\x04\0\0\0\x05\0\0\0001 1 1' | say_to_server
+    until_true 20 has_turned_down 7 || fail "still there"
+    check_line "$scratch/server.err" '^baton perf: ERR_MALFORMED: a batch that makes no sense'
     : | say_to_server
     client --json --size 4096 --count 5
     check_transfer read 4096 5 1 1 '[a-z0-9_,]+'

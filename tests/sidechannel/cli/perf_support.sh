@@ -63,10 +63,30 @@ check_json() {
 }
 
 # check_transfer OP SIZE COUNT DEPTH SEGMENTS TRANSPORT [STRIDE]
+# $device, $peer_device: where its memory is.
+device=cpu
+peer_device=cpu
 check_transfer() {
-    check_json perf "\"op\":\"$1\",\"size_bytes\":$2,\"count\":$3,\"depth\":$4,\"segments\":$5,\"stride_bytes\":${7:-0},\"warmup\":[0-9]+,\"path\":\"am\",\
+    check_json perf "\"op\":\"$1\",\"size_bytes\":$2,\"count\":$3,\"depth\":$4,\"segments\":$5,\"stride_bytes\":${7:-0},\"warmup\":[0-9]+,\
+\"device\":\"$device\",\"peer_device\":\"$peer_device\",\"path\":\"$(path_of "$device")\",\"peer_path\":\"$(path_of "$peer_device")\",\
 \"transport\":\"$6\",$latency,\"gb_per_s\":$real,\"cpu_s_per_gb\":$real,\"active_cpu_s_per_gb\":$real,\
 \"passive_cpu_s_per_gb\":$real,\"data_checked\":true,$setting"
+}
+
+# check_handoff SIZE COUNT
+check_handoff() {
+    check_json perf_handoff "\"size_bytes\":$1,\"count\":$2,\"device\":\"$device\",\"peer_device\":\"$peer_device\",\
+\"path\":\"$(path_of "$device")\",\"transport\":\"[a-z0-9_,]+\",$latency,\
+\"baseline\":\"baton_worker_ping\",\"baseline_p50_us\":$real,\"baseline_p99_us\":$real,\"baseline_best_us\":$real,\
+\"ratio_p50\":$real,\"ratio_p99\":$real,\"ratio_best\":$real,\"data_checked\":true,$setting"
+}
+
+# path_of DEVICE: what a side whose memory is there reports.
+path_of() {
+    case $1 in
+        cuda*) printf staged ;;
+        *) printf am ;;
+    esac
 }
 
 # Of the process $run.

@@ -71,6 +71,22 @@ Test(doctor_rules, each_reason_to_do_without_cuda_has_its_fix)
     cr_assert_not_null(strstr(fix_cuda(BATON_ERR_DEVICE, "/lib/libcudart.so.13", 13000, 13000), "nvidia-smi"));
 }
 
+static bool says(bool known, bool ipc, bool apart, doctor_severity severity, const char *words, const char *fix)
+{
+    baton_transport_cuda_info info = {.known = known, .cuda_ipc = ipc};
+    doctor_verdict verdict = doctor_rate_cuda_paths(&info, apart);
+    return verdict.severity == severity && strstr(verdict.found, words) != NULL &&
+           (fix == NULL ? verdict.fix == NULL : verdict.fix != NULL && strstr(verdict.fix, fix) != NULL);
+}
+
+Test(doctor_rules, each_way_of_gpu_memory_has_its_cost_and_its_fix)
+{
+    cr_assert(says(false, false, false, DOCTOR_NOTE, "staged", "libucx-cu13"));
+    cr_assert(says(true, false, true, DOCTOR_NOTE, "no cuda_ipc", "libucx-cu13"));
+    cr_assert(says(true, true, true, DOCTOR_NOTE, "namespace", "--ipc=host"));
+    cr_assert(says(true, true, false, DOCTOR_OK, "once and without the CPU", NULL));
+}
+
 Test(doctor_rules, shows_no_password)
 {
     char text[128];

@@ -11,9 +11,9 @@ enum { SIZE = 10001, SEGMENTS = 4, SLOTS = 3 };
 static perf_buffers *make(void)
 {
     perf_buffers *buffers = NULL;
-    cr_assert_eq(perf_buffers_create(SIZE, 1, 0, SLOTS, &buffers), BATON_OK, "%s",
+    cr_assert_eq(perf_buffers_create(&(perf_shape){.size_bytes = SIZE, .segments = 1, .slots = SLOTS, .device = BATON_DEVICE_HOST}, &buffers), BATON_OK, "%s",
                  perf_failure_text());
-    perf_buffers_fill(buffers);
+    cr_assert_eq(perf_buffers_fill(buffers), BATON_OK);
     return buffers;
 }
 
@@ -31,10 +31,12 @@ static void is_wrong(const perf_buffers *buffers, uint64_t slot)
 static void check_segments(size_t size, size_t segments, size_t stride, size_t count)
 {
     perf_buffers *buffers = NULL;
-    cr_assert_eq(perf_buffers_create(size, segments, stride, SLOTS, &buffers), BATON_OK, "%s", perf_failure_text());
+    const perf_shape shape = {
+        .size_bytes = size, .segments = segments, .stride_bytes = stride, .slots = SLOTS, .device = BATON_DEVICE_HOST};
+    cr_assert_eq(perf_buffers_create(&shape, &buffers), BATON_OK, "%s", perf_failure_text());
     cr_assert_eq(perf_buffers_count(buffers), count);
-    perf_buffers_spoil(buffers);
-    perf_buffers_fill(buffers);
+    cr_assert_eq(perf_buffers_spoil(buffers), BATON_OK);
+    cr_assert_eq(perf_buffers_fill(buffers), BATON_OK);
     for (uint64_t slot = 0; slot < SLOTS; slot++) {
         size_t total = 0;
         cr_expect_eq(perf_buffers_check(buffers, slot, "first"), BATON_OK);
@@ -68,7 +70,7 @@ Test(perf_buffers, what_was_filled_is_right_and_what_was_spoiled_is_not)
     for (uint64_t slot = 0; slot < SLOTS; slot++) {
         cr_expect_eq(perf_buffers_check(buffers, slot, "first"), BATON_OK);
     }
-    perf_buffers_spoil(buffers);
+    cr_assert_eq(perf_buffers_spoil(buffers), BATON_OK);
     for (uint64_t slot = 0; slot < SLOTS; slot++) {
         is_wrong(buffers, slot);
     }
@@ -95,7 +97,7 @@ Test(perf_buffers, data_of_another_slot_or_place_is_wrong)
     perf_buffers *buffers = make();
     memcpy(memory_of(buffers, 0), memory_of(buffers, 1), SIZE);
     is_wrong(buffers, 0);
-    perf_buffers_fill(buffers);
+    cr_assert_eq(perf_buffers_fill(buffers), BATON_OK);
     memmove(memory_of(buffers, 2), memory_of(buffers, 2) + 8, SIZE - 8);
     is_wrong(buffers, 2);
     perf_buffers_destroy(buffers);
@@ -104,6 +106,7 @@ Test(perf_buffers, data_of_another_slot_or_place_is_wrong)
 Test(perf_buffers, more_than_half_of_the_machine_is_refused)
 {
     perf_buffers *buffers = NULL;
-    cr_expect_eq(perf_buffers_create(UINT64_C(1) << 50, 1, 0, 3, &buffers), BATON_ERR_OUT_OF_MEMORY);
+    const perf_shape shape = {.size_bytes = UINT64_C(1) << 50, .segments = 1, .slots = 3, .device = BATON_DEVICE_HOST};
+    cr_expect_eq(perf_buffers_create(&shape, &buffers), BATON_ERR_OUT_OF_MEMORY);
     cr_expect_null(buffers);
 }

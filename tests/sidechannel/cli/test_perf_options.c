@@ -89,7 +89,16 @@ Test(perf_options, what_makes_no_sense_is_wrong)
                                         "--progress me",
                                         "--warmup many",
                                         "--timeout 0",
-                                        "--device gpu",
+                                        "--device tpu",
+                                        "--device cuda:-1",
+                                        "--peer-device",
+                                        "--device cpu --idle 1",
+                                        "--peer-device cpu --live 1",
+                                        "--serve --device cpu",
+                                        "--path staged",
+                                        "--path map --device cuda",
+                                        "--path view --peer-device cuda",
+                                        "--path rma --handoff",
                                         "--peers 1025 --idle 1",
                                         "--idle 0",
                                         "--live 0",
@@ -110,16 +119,40 @@ Test(perf_options, what_makes_no_sense_is_wrong)
     }
 }
 
-Test(perf_options, what_comes_later_is_refused_with_a_reason)
+Test(perf_options, paths)
 {
     perf_options options;
     cr_expect_eq(parse("--path rma", &options), PERF_PARSED);
     cr_expect(perf_options_rma(&options));
     cr_expect_eq(parse("--path map", &options), PERF_PARSED);
-    cr_expect(perf_options_map(&options));
-    cr_expect_eq(parse("--device cuda:1", &options), PERF_REFUSED);
-    cr_expect_eq(perf_failure_status(), BATON_ERR_NOT_BUILT_IN);
-    cr_expect_not_null(strstr(perf_failure_text(), "not in this version"));
+    cr_expect(perf_options_map(&options) && !perf_options_view(&options));
+    cr_expect_eq(parse("--path view", &options), PERF_PARSED);
+    cr_expect(perf_options_map(&options) && perf_options_view(&options));
+    cr_expect_eq(parse("--path staged --device cuda", &options), PERF_PARSED);
+    cr_expect(perf_options_staged(&options));
+    cr_expect_eq(parse("--path staged --peer-device cuda", &options), PERF_PARSED);
+    cr_expect_eq(parse("--path rma --device cuda", &options), PERF_PARSED, "the report tells why not");
+}
+
+static void has_devices(const char *line, const char *device, const char *peer_device)
+{
+    perf_options options;
+    char text[BATON_DEVICE_TEXT_SIZE];
+    cr_assert_eq(parse(line, &options), PERF_PARSED, "%s", line);
+    baton_device_print(options.device, text);
+    cr_expect_str_eq(text, device, "%s", line);
+    baton_device_print(options.peer_device, text);
+    cr_expect_str_eq(text, peer_device, "%s", line);
+}
+
+Test(perf_options, the_other_sides_memory_is_where_this_sides_is)
+{
+    has_devices("", "cpu", "cpu");
+    has_devices("--device host", "cpu", "cpu");
+    has_devices("--device cuda:3", "cuda:3", "cuda:3");
+    has_devices("--device cuda --peer-device cpu", "cuda:0", "cpu");
+    has_devices("--peer-device cuda:1", "cpu", "cuda:1");
+    has_devices("--handoff --peer-device cuda:1 --device cuda:2", "cuda:2", "cuda:1");
 }
 
 static void travels(const char *text)
@@ -135,6 +168,8 @@ static void travels(const char *text)
     cr_assert(perf_options_print(&there, again, sizeof(again)));
     cr_expect_eq(there.mode, here.mode);
     cr_expect_not_null(strstr(again, here.link));
+    cr_expect_str_eq(there.path, here.path);
+    cr_expect(baton_device_equal(there.device, here.device) && baton_device_equal(there.peer_device, here.peer_device));
 }
 
 Test(perf_options, travel_to_the_other_side)
@@ -145,6 +180,9 @@ Test(perf_options, travel_to_the_other_side)
     travels(
         "--link tcp --op write --size 1GB --count 9 --depth 2 --segments 5 --progress application");
     travels("--handoff --nats nats://127.0.0.1:1 --link shm --size 12");
+    travels("--handoff --nats nats://127.0.0.1:1 --path staged --device cuda:1 --peer-device cpu");
+    travels("--device cuda:4294967295 --size 1024GiB --count 10000000 --depth 1024 --segments 65536 --stride 1024GiB --path staged "
+            "--progress application --warmup 1000000 --timeout 3600");
     travels("--idle 1 --peers 12");
     cr_assert_eq(parse("", &options), PERF_PARSED);
     cr_expect_not(perf_options_print(&options, line, sizeof(line)), "does not fit");
