@@ -107,19 +107,25 @@ static baton_status allocate(perf_buffers *buffers)
     return status;
 }
 
+/* From a pool: that memory UCX's cuda_ipc can let the other process into, which it cannot with what baton_descriptor_allocate gives. */
 static baton_status allocate_on_device(perf_buffers *buffers)
 {
     char what[BATON_DEVICE_TEXT_SIZE + 16] = "memory of ";
-    baton_status status = BATON_OK;
+    size_t size = (size_t)memory_size(buffers);
+    baton_pool_options options = BATON_POOL_OPTIONS_INIT;
+    options.kind = BATON_POOL_CUDA;
+    options.cuda_id = buffers->device.id;
+    options.alignment_bytes = ALIGNMENT;
+    options.capacity_bytes = round_up(size, ALIGNMENT) * buffers->slots;
+    baton_status status = baton_pool_create(&options, &buffers->pool);
     for (size_t slot = 0; status == BATON_OK && slot < buffers->slots; slot++) {
-        status = baton_descriptor_allocate((size_t)memory_size(buffers), buffers->device, &buffers->blocks[slot]);
-        if (status != BATON_OK) {
-            baton_device_print(buffers->device, what + strlen(what));
-            return perf_fail_baton(status, what);
+        status = baton_pool_allocate(buffers->pool, size, &buffers->blocks[slot]);
+        if (status == BATON_OK) {
+            status = describe(buffers, slot, baton_descriptor_pointer(buffers->blocks[slot]));
         }
-        status = describe(buffers, slot, baton_descriptor_pointer(buffers->blocks[slot]));
     }
-    return status;
+    baton_device_print(buffers->device, what + strlen(what));
+    return status == BATON_OK ? BATON_OK : perf_fail_baton(status, what);
 }
 
 static baton_status take_pieces(perf_buffers *buffers)

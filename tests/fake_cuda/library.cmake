@@ -1,4 +1,4 @@
-# The stand-in for the CUDA runtime as a library, for tests/CMakeLists.txt and tests/gpu/CMakeLists.txt.
+# The stand-ins for the CUDA runtime and for a UCX with CUDA as libraries, for tests/CMakeLists.txt and tests/gpu/CMakeLists.txt.
 set(baton_fake_cuda_sources
   fake_cuda/account.c fake_cuda/block.c fake_cuda/call.c fake_cuda/copy.c fake_cuda/device.c
   fake_cuda/device_memory.c fake_cuda/error.c fake_cuda/event.c fake_cuda/fault.c fake_cuda/host_memory.c
@@ -16,3 +16,10 @@ set_target_properties(fake_cuda PROPERTIES
   OUTPUT_NAME cudart_fake
   C_VISIBILITY_PRESET hidden
   LIBRARY_OUTPUT_DIRECTORY "${baton_test_bin}")
+
+# A UCX that reaches its memory, by LD_PRELOAD.
+add_library(ucx_cuda SHARED "${CMAKE_CURRENT_LIST_DIR}/ucx_cuda.c")
+target_link_libraries(ucx_cuda PRIVATE baton_compile baton_dependencies)
+target_include_directories(ucx_cuda PRIVATE "${CMAKE_CURRENT_LIST_DIR}")
+target_include_directories(ucx_cuda SYSTEM PRIVATE "${BATON_CUDA_INCLUDE_DIR}")
+set_target_properties(ucx_cuda PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${baton_test_bin}")
