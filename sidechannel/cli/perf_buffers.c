@@ -107,21 +107,27 @@ static baton_status allocate(perf_buffers *buffers)
     return status;
 }
 
-/* From a pool: that memory UCX's cuda_ipc can let the other process into, which it cannot with what baton_descriptor_allocate gives. */
-static baton_status allocate_on_device(perf_buffers *buffers)
+/* From a pool, since UCX's cuda_ipc can let the other process into that memory, or from what it cannot. */
+static baton_status reserve_on_device(perf_buffers *buffers, size_t size)
 {
-    char what[BATON_DEVICE_TEXT_SIZE + 16] = "memory of ";
-    size_t size = (size_t)memory_size(buffers);
     baton_pool_options options = BATON_POOL_OPTIONS_INIT;
     options.kind = BATON_POOL_CUDA;
     options.cuda_id = buffers->device.id;
     options.alignment_bytes = ALIGNMENT;
     options.capacity_bytes = round_up(size, ALIGNMENT) * buffers->slots;
-    baton_status status = baton_pool_create(&options, &buffers->pool);
+    return baton_pool_create(&options, &buffers->pool);
+}
+
+static baton_status allocate_on_device(perf_buffers *buffers, bool is_staged)
+{
+    char what[BATON_DEVICE_TEXT_SIZE + 16] = "memory of ";
+    size_t size = (size_t)memory_size(buffers);
+    baton_status status = is_staged ? BATON_OK : reserve_on_device(buffers, size);
     for (size_t slot = 0; status == BATON_OK && slot < buffers->slots; slot++) {
-        status = baton_pool_allocate(buffers->pool, size, &buffers->blocks[slot]);
+        baton_descriptor **block = &buffers->blocks[slot];
+        status = is_staged ? baton_descriptor_allocate(size, buffers->device, block) : baton_pool_allocate(buffers->pool, size, block);
         if (status == BATON_OK) {
-            status = describe(buffers, slot, baton_descriptor_pointer(buffers->blocks[slot]));
+            status = describe(buffers, slot, baton_descriptor_pointer(*block));
         }
     }
     baton_device_print(buffers->device, what + strlen(what));
@@ -157,7 +163,7 @@ static baton_status check_size(const perf_buffers *buffers)
                            count, size);
 }
 
-static baton_status fill_in(perf_buffers *buffers, bool is_shared)
+static baton_status fill_in(perf_buffers *buffers, const perf_shape *shape)
 {
     buffers->memory = calloc(buffers->slots, sizeof(*buffers->memory));
     buffers->blocks = calloc(buffers->slots, sizeof(baton_descriptor *));
@@ -166,9 +172,9 @@ static baton_status fill_in(perf_buffers *buffers, bool is_shared)
         return perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory");
     }
     if (!is_of_host(buffers)) {
-        return allocate_on_device(buffers);
+        return allocate_on_device(buffers, shape->is_staged);
     }
-    return is_shared ? take_pieces(buffers) : allocate(buffers);
+    return shape->is_shared ? take_pieces(buffers) : allocate(buffers);
 }
 
 baton_status perf_buffers_create(const perf_shape *shape, perf_buffers **buffers_out)
@@ -188,7 +194,7 @@ baton_status perf_buffers_create(const perf_shape *shape, perf_buffers **buffers
         return perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory");
     }
     *buffers = asked;
-    status = fill_in(buffers, shape->is_shared);
+    status = fill_in(buffers, shape);
     if (status != BATON_OK) {
         perf_buffers_destroy(buffers);
         return status;

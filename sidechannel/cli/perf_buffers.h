@@ -18,6 +18,7 @@ typedef struct perf_shape {
     uint64_t slots;
     baton_device device;
     bool is_shared; /* of the host, without a stride: in a pool of PERF_GROUP */
+    bool is_staged; /* of a device: such that no other process can be let in, and every byte is staged */
 } perf_shape;
 
 #define PERF_GROUP "baton perf"

@@ -328,11 +328,6 @@ bool perf_options_rma(const perf_options *options)
     return strcmp(options->path, "rma") == 0;
 }
 
-bool perf_options_staged(const perf_options *options)
-{
-    return strcmp(options->path, "staged") == 0;
-}
-
 const char *perf_options_tls(const perf_options *options)
 {
     if (strcmp(options->link, "shm") == 0) {

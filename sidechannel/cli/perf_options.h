@@ -3,6 +3,7 @@
 #define BATON_CLI_PERF_OPTIONS_H
 
 #include <baton/device.h>
+#include <string.h>
 
 /* What `baton perf` is asked for: from a command line, or from the other side as one line of the
  * same. */
@@ -63,7 +64,10 @@ bool perf_options_view(const perf_options *options);
 /* Both sides have rma switched on. */
 bool perf_options_rma(const perf_options *options);
 /* Through pinned memory, on each side whose memory is of a device. */
-bool perf_options_staged(const perf_options *options);
+static inline bool perf_options_staged(const perf_options *options)
+{
+    return strcmp(options->path, "staged") == 0;
+}
 /* What UCX_TLS has to be for the link; NULL: whatever it is. */
 const char *perf_options_tls(const perf_options *options);
 

@@ -30,7 +30,8 @@ baton_status perf_slots_create(const perf_options *options, baton_device device,
                               .stride_bytes = options->stride_bytes,
                               .slots = perf_slots_count(options),
                               .device = device,
-                              .is_shared = is_shared};
+                              .is_shared = is_shared,
+                              .is_staged = perf_options_staged(options)};
     baton_status status = perf_buffers_create(&shape, buffers_out);
     return status == BATON_OK ? (is_source ? perf_buffers_fill : perf_buffers_spoil)(*buffers_out) : status;
 }

@@ -155,7 +155,7 @@ static baton_status note_path(active *self, const baton_operation *operation)
     if (status != BATON_OK) {
         return perf_fail_baton(status, "the report of the last transfer");
     }
-    const char *why = perf_options_rma(options) ? report.why_not_rma : perf_options_map(options) ? report.why_not_map : "";
+    const char *why = perf_options_rma(options) ? report.why_not_rma : perf_options_map(options) ? report.why_not_map : report.why_staged;
     (void)snprintf(self->result->path, sizeof(self->result->path), "%s", perf_options_view(options) ? "view" : report.path);
     (void)snprintf(self->result->transport, sizeof(self->result->transport), "%s", report.transport);
     return perf_path_check(options, options->device, report.path, why);

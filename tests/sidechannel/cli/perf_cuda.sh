@@ -110,15 +110,32 @@ case_says_why_there_is_no_such_memory() {
 
 case_says_that_the_path_was_another_one() {
     perf --path am --count 1 --device cuda
-    check_error ERR_NOT_SUPPORTED 'the path was staged and not am: the memory is of cuda:0'
+    check_error ERR_NOT_SUPPORTED 'the path was staged and not am: .+'
     perf --path am --count 1 --peer-device cuda
-    check_error ERR_NOT_SUPPORTED 'the path was staged and not am: the memory is of cuda:0'
+    check_error ERR_NOT_SUPPORTED 'the path was staged and not am: .+'
     perf --path rma --count 1 --device cuda
     check_error ERR_NOT_SUPPORTED 'the path was staged and not rma: [a-zA-Z]+'
     perf --handoff --path am --count 1 --device cuda --peer-device cpu
     check_error ERR_NOT_SUPPORTED 'the path was staged and not am'
     perf --handoff --path am --count 1 --peer-device cuda
     check_error ERR_NOT_SUPPORTED 'the other side: the path was staged and not am'
+}
+
+# With a UCX that reaches memory of devices: straight where it can be, and staged where it is asked for.
+case_goes_straight_where_ucx_reaches_it() {
+    local op
+    export LD_PRELOAD=$BATON_BUILD_DIR/tests/bin/libucx_cuda.so ASAN_OPTIONS=verify_asan_link_order=0
+    for op in read write; do
+        perf --json --link shm --op "$op" --path am --size 20MB --count 3 --device cuda
+        check_status 0
+        check_line "$scratch/perf.out" '"path":"am","peer_path":"am","transport":"[a-z0-9_,]*cuda_ipc"'
+        perf --json --link shm --op "$op" --path staged --size 20MB --count 3 --device cuda
+        check_status 0
+        check_line "$scratch/perf.out" '"path":"staged","peer_path":"staged"'
+    done
+    perf --link shm --path am --count 1 --device cuda --peer-device cpu
+    unset LD_PRELOAD
+    check_error ERR_NOT_SUPPORTED 'the path was staged and not am: the peer sends from memory of the host'
 }
 
 # In the middle of the run, and while memory is filled.
