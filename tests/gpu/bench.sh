@@ -99,9 +99,10 @@ raw() {
 }
 
 perf() {
-    local name=$1 mine=$2 theirs=$3
+    local name=$1 mine=$2 theirs=$3 reach=()
     shift 3
-    take "$name" "$baton" perf --json --device "$mine" --peer-device "$theirs" "$@"
+    [[ $stand_in == no ]] || reach=("LD_PRELOAD=$build/tests/bin/libucx_cuda.so") # a UCX that reaches what it stands for
+    take "$name" env "${reach[@]}" "$baton" perf --json --device "$mine" --peer-device "$theirs" "$@"
 }
 
 unpack_nixl() {
