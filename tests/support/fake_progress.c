@@ -63,7 +63,7 @@ static int fetch(baton__transport *transport)
     message *next;
     DL_FOREACH_SAFE(transport->inbox, m, next)
     {
-        if (m->receiving != NULL) {
+        if (m->receiving != NULL && !m->slow) {
             move(m);
             DL_DELETE(transport->inbox, m);
             fake_end_message(m, BATON_OK, 0);
@@ -123,7 +123,7 @@ bool fake_arm(baton__transport *transport)
     message *m;
     DL_FOREACH(transport->inbox, m)
     {
-        if (!fake.blocked[m->to_index]) {
+        if (!m->slow && !fake.blocked[m->to_index]) {
             return false;
         }
     }

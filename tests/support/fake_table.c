@@ -306,6 +306,8 @@ static baton_status receive(baton__endpoint *endpoint, const baton__payload *pay
         m->kept = false;
         DL_APPEND(m->to->inbox, m);
     }
+    m->slow = fake.slow != 0;
+    fake.slow -= m->slow;
     m->receiving = transfer;
     m->to_slice = *slice;
     return BATON_OK;

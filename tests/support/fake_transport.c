@@ -47,6 +47,22 @@ void fake_set_stuck(bool stuck)
     fake.is_stuck = stuck;
 }
 
+void fake_delay_arrivals(unsigned times)
+{
+    fake.slow = times;
+}
+
+void fake_let_arrive(void)
+{
+    message *m;
+    for (unsigned i = 0; i < fake.workers_count; i++) {
+        DL_FOREACH(fake.workers[i] == NULL ? NULL : fake.workers[i]->inbox, m)
+        {
+            m->slow = false;
+        }
+    }
+}
+
 void fake_set_unreachable(bool unreachable)
 {
     fake.is_unreachable = unreachable;
@@ -122,6 +138,15 @@ void fake_release(void)
     }
 }
 
+/* The message stays with its receiver, but its sender has done with it. */
+static void cut_sender(message *m)
+{
+    fake_complete(m->from, m->sending, BATON_ERR_CANCELLED, FAKE_CANCELLED);
+    m->from = NULL;
+    m->sending = NULL;
+    m->endpoint = NULL;
+}
+
 static void cut_messages(message **list, const baton__endpoint *endpoint)
 {
     message *m;
@@ -131,7 +156,11 @@ static void cut_messages(message **list, const baton__endpoint *endpoint)
         bool ours = m->endpoint == endpoint;
         bool fetched =
             m->receiving != NULL && m->to == endpoint->transport && m->from == endpoint->target;
-        if (m->announced && (ours || fetched) && !fake.is_stuck) {
+        if (m->slow) {
+            if (ours) {
+                cut_sender(m);
+            }
+        } else if (m->announced && (ours || fetched) && !fake.is_stuck) {
             DL_DELETE(*list, m);
             fake_end_message(m, BATON_ERR_CANCELLED, FAKE_CANCELLED);
         } else if (ours) {
@@ -140,17 +169,13 @@ static void cut_messages(message **list, const baton__endpoint *endpoint)
     }
 }
 
-/* Those stay with their receiver, but their sender has done with them. */
 static void cut_kept(message *list, const baton__endpoint *endpoint)
 {
     message *m;
     DL_FOREACH(list, m)
     {
         if (m->endpoint == endpoint && m->from != NULL) {
-            fake_complete(m->from, m->sending, BATON_ERR_CANCELLED, FAKE_CANCELLED);
-            m->from = NULL;
-            m->sending = NULL;
-            m->endpoint = NULL;
+            cut_sender(m);
         }
     }
 }
@@ -195,6 +220,7 @@ void fake_reset(void)
         fake_end_message(m, BATON_ERR_PEER_LOST, FAKE_RESET);
     }
     memset(fake.plans, 0, sizeof(fake.plans));
+    fake.slow = 0;
     fake.is_cut = false;
     fake.is_stuck = false;
     fake.peek = NULL;

@@ -43,6 +43,10 @@ void fake_set_cut(bool cut);
 /* As long as it is set, transfers of an endpoint that is closed do not end, as happens with UCX
  * when the peer is stopped: fake_reset ends them. */
 void fake_set_stuck(bool stuck);
+/* The next payloads that are asked for stay under way, whatever becomes of the endpoint, as where a device copies them: their sender
+ * learns that it is closed, their receiver nothing until fake_let_arrive, which does reach the sender's memory. */
+void fake_delay_arrivals(unsigned times);
+void fake_let_arrive(void);
 /* As long as it is set, endpoint_create fails. */
 void fake_set_unreachable(bool unreachable);
 /* As long as it is set, endpoints share the inbox of the worker that they belong to. */

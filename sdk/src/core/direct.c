@@ -232,11 +232,14 @@ void baton__direct_probe(baton_connector *connector, const baton__frame *frame, 
         BATON__COUNT(connector, refused_token);
         return;
     }
+    bool reads_on = (frame->d & BATON__FAIL_READING) != 0;
     if (!is_over(grant)) {
-        baton__hold_end(grant);
+        if (!reads_on) {
+            baton__hold_end(grant);
+        }
         baton__grant_close(grant, baton__reason_of_peer(baton__reason_unpack(frame->c)), 0);
         baton__grant_quiet(grant);
-    } else {
+    } else if (!reads_on) {
         (void)baton__hold_released(connector, frame);
     }
     baton__peer *peer = baton__peer_find(connector, &block.instance);

@@ -44,7 +44,7 @@ bool baton__direct_is_reading(const baton_operation *op);
 bool baton__direct_is_left(const baton_connector *connector);
 /* Active, about to end: tells the peer what it still waits for, and holds what the peer may still reach. Returns the reason. */
 baton_status baton__direct_end(baton_operation *op, baton_status reason);
-/* The active side that this names is over: it reaches nothing of ours, and asks whether we reach something of it. */
+/* The active side that this names is over: it reaches nothing of ours, unless it says that it does, and asks whether we reach something of it. */
 void baton__direct_probe(baton_connector *connector, const baton__frame *frame, const baton__payload *payload);
 
 #endif

@@ -11,7 +11,8 @@
  * the peer is asked from time to time,
  *
  *   by the passive side:  CANCEL with its identity; who reaches nothing any more answers RELEASE,
- *   by the active side:   PROBE with its identity; who reaches nothing any more answers PROBED,
+ *   by the active side:   PROBE with its identity; who reaches nothing any more answers PROBED. It ends what the other side holds in
+ *                         turn, unless it says that a device of this side, which does not end a copy, still reads,
  *
  * until it answers or its process is proven dead (pidfd).
  */

@@ -242,7 +242,8 @@ static void abandon_chunk(baton__chunk *chunk, bool hold, bool revoked)
     baton_operation *op = copy.operation;
     baton_connector *connector = op->connector;
     baton__direct_failed(&copy);
-    hold = hold || (copy.exposed && copy.incoming); /* our own device may still write there */
+    hold = hold || copy.exposed; /* our own device may still be at it */
+    baton_status status = copy.exposed ? BATON_ERR_QUARANTINED : BATON_ERR_PEER_LOST;
     DL_DELETE(copy.peer->chunks, chunk);
     copy.peer->transfers--;
     op->inflight--;
@@ -263,9 +264,9 @@ static void abandon_chunk(baton__chunk *chunk, bool hold, bool revoked)
     if (copy.grant != NULL) {
         copy.grant->inflight--;
         copy.grant->reason = hold ? BATON_ERR_QUARANTINED : copy.grant->reason;
-        baton__passive_chunk_over(copy.grant, &copy, BATON_ERR_PEER_LOST, copy.peer->native);
+        baton__passive_chunk_over(copy.grant, &copy, status, copy.peer->native);
     } else {
-        baton__active_chunk_over(op, &copy, BATON_ERR_PEER_LOST, copy.peer->native);
+        baton__active_chunk_over(op, &copy, status, copy.peer->native);
     }
 }
 

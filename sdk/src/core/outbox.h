@@ -54,10 +54,11 @@ void baton__frame_address(const baton__peer *peer, baton__frame *frame);
 /* Waits for what was sent before, as a transfer of the peer's. */
 void baton__flush(baton__peer *peer);
 
-/* What happens to a chunk here, on its way to or from a device; no new session makes it good. */
+/* What happens to a chunk here, on its way to or from a device, or that it was abandoned and may still reach one; no new session makes it
+ * good. */
 static inline bool baton__is_local(baton_status status)
 {
-    return status == BATON_ERR_DEVICE || status == BATON_ERR_OUT_OF_MEMORY || status == BATON_ERR_NOT_SUPPORTED;
+    return status == BATON_ERR_QUARANTINED || status == BATON_ERR_DEVICE || status == BATON_ERR_OUT_OF_MEMORY || status == BATON_ERR_NOT_SUPPORTED;
 }
 
 /* What the transport says of a chunk, as a reason of the session's: cancelled and local are words of ours. */
@@ -88,6 +89,7 @@ void baton__outbox_revoke(baton__peer *peer);
  * What is left of it (chunks on links with RDMA) has not ended in time. lost: UCX reported the endpoint broken, or the
  * connector ends: nobody else can reach the memory, all of them go. Otherwise the peer may only be stopped: those of
  * operations that are ending go, the operations end QUARANTINED, and the descriptors are held until UCX does call back.
+ * So it is in either case with memory of a device, which a device copies, here or there: and its operation, or grant, ends with it.
  */
 void baton__outbox_abandon(baton__peer *peer, bool lost);
 /* The transport has a new worker: what was abandoned so far is the old one's. */
