@@ -147,6 +147,17 @@ static void cut_sender(message *m)
     m->endpoint = NULL;
 }
 
+void fake_fail_held(void)
+{
+    message *m;
+    DL_FOREACH(fake.held, m)
+    {
+        if (m->from != NULL) {
+            cut_sender(m);
+        }
+    }
+}
+
 static void cut_messages(message **list, const baton__endpoint *endpoint)
 {
     message *m;

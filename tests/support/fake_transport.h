@@ -34,6 +34,8 @@ void fake_before_delivery(baton__frame_type type, void (*hook)(void));
 void fake_plan(baton__frame_type type, fake_fate fate, unsigned times);
 /* Delivers what is held, oldest first. */
 void fake_release(void);
+/* What is held fails at its senders; it still arrives. */
+void fake_fail_held(void);
 /* How many messages of a type were sent so far. */
 unsigned fake_sent(baton__frame_type type);
 /* All connections break, on both sides, what is on its way included. */

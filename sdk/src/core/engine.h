@@ -107,7 +107,7 @@ struct baton__grant {
     baton_key ack_key;
     baton_key cancel_key;
     baton__hold *hold;   /* the consumer may reach the memory by itself; counts in inflight */
-    bool exposed;        /* because of a chunk that failed */
+    bool exposed;        /* because of a chunk that failed: another chunk does not end it */
     bool peer_on_device; /* the consumer's memory is a device's */
     baton__exposure *exposure; /* the consumer may reach the memory by its device, as long as we let it */
     baton__plan plan;

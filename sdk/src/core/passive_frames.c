@@ -300,8 +300,11 @@ static void on_grant_frame(baton__grant *grant, const baton__frame *frame, const
     if (ends && (frame->d & BATON__MOVED_BY_DEVICE) != 0) {
         baton__exposure_filled(grant);
     }
-    if (!reads_on(frame) || frame->type == BATON__FRAME_READ || frame->type == BATON__FRAME_WRITE) {
+    bool moves = frame->type == BATON__FRAME_READ || frame->type == BATON__FRAME_WRITE;
+    if (!reads_on(frame) || (moves && !grant->exposed)) {
         baton__hold_end(grant); /* whatever it says, it reads no more by itself */
+    }
+    if (!reads_on(frame) || moves) {
         baton__exposure_end(grant);
     }
     if (grant->state != BATON__GRANT_ACTIVE) {
