@@ -179,6 +179,7 @@ struct baton__peer {
     baton__grant *grants;
     baton__peer *troubled_next;
     baton__release *releases; /* that could not be sent */
+    uint32_t releases_count;
     uint32_t holds;           /* in quarantine for it: it is asked, so it stays */
     baton__rma_out *rma_out;  /* links of the path rma: ours as the active side */
     struct baton__rma_link *rma_in; /* and the peer's; NULL: none */

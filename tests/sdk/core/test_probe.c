@@ -150,6 +150,34 @@ Test(probe, who_has_forgotten_the_operation_answers_too)
     expect_an_end(&h);
 }
 
+/* Of a peer whose session is being closed: the answers wait, and are not more than it could have asked for. */
+Test(probe, questions_that_cannot_be_answered_now_do_not_pile_up)
+{
+    enum { QUESTIONS = BATON__RELEASES_MAX + 100 };
+    static handed h;
+    cut_in_the_middle(&h, true);
+    fake_set_stuck(true);
+    baton__peer *peer = h.passive->p.grants->peer;
+    baton__peer_failed(peer, -80);
+    pair_pump();
+    cr_assert(peer->closing);
+    baton__frame frame = to(ORIGIN, BATON__FRAME_PROBE, h.active);
+    const baton__identity *identity = baton__identity_get(connectors[CONSUMER]);
+    for (int i = 0; i < QUESTIONS; i++) {
+        frame.nonce = baton_key_random();
+        deliver(ORIGIN, &frame, identity->block, identity->size);
+    }
+    cr_assert_eq(peer->releases_count, BATON__RELEASES_MAX);
+    cr_assert_eq(pair_stats(ORIGIN).refused_limit, 100);
+    fake_set_cut(false);
+    fake_set_stuck(false);
+    fake_release();
+    for (int i = 0; i < 400 && !cuda_pair_is_over(&h); i++) {
+        pair_advance_ms(100);
+    }
+    pair_end(&h);
+}
+
 /* A grant is not ended by who does not know its token, nor by who does not say who it is. */
 Test(probe, a_question_of_a_stranger_ends_nothing)
 {
