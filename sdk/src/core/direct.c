@@ -89,7 +89,7 @@ bool baton__direct_refused(baton_operation *op, baton_status reason)
         (op->staged & BATON__STAGED_OR_DIRECT) == 0) {
         return false;
     }
-    op->staged &= (uint8_t)~BATON__STAGED_OR_DIRECT;
+    __atomic_store_n(&op->staged, (uint8_t)(op->staged & ~BATON__STAGED_OR_DIRECT), __ATOMIC_RELAXED);
     say_why_not(op, "the peer cannot take chunks of a device's memory directly");
     baton_status status = plan_again(op, BATON__CHUNK_BYTES);
     if (status != BATON_OK) {

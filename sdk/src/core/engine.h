@@ -219,6 +219,7 @@ struct baton_connector {
     uint32_t holds_wait_ms;
     baton__rma_side *rma;    /* its verbs device; NULL: none */
     const char *why_no_rma;  /* constant from creation on */
+    bool rma_reaches_devices; /* as why_no_rma */
     baton__stage *stage;     /* NULL: not needed so far */
     baton__inbox inbox;
     baton__renewal renewal;

@@ -253,7 +253,7 @@ static void abandon_chunk(baton__chunk *chunk, bool hold, bool revoked)
     DL_APPEND(chunk->orphans->chunks, chunk);
     chunk->orphans->exposed += chunk->exposed;
     if (baton__stage_is_copying(chunk)) {
-        op->staged |= BATON__STAGED_LEFT;
+        __atomic_store_n(&op->staged, (uint8_t)(op->staged | BATON__STAGED_LEFT), __ATOMIC_RELAXED);
     }
     if (hold) {
         hold_memory(chunk, op, copy.grant != NULL ? &copy.grant->plan : &op->plan);

@@ -300,7 +300,8 @@ bool baton__stage_is_busy(const baton_connector *connector)
 
 const char *baton__why_staged(const baton_operation *op)
 {
-    return (op->staged & BATON__STAGED_BY_COPY) != 0 ? "memory of this side is of a CUDA device" : "the memory waits for an event";
+    bool by_copy = (__atomic_load_n(&op->staged, __ATOMIC_RELAXED) & BATON__STAGED_BY_COPY) != 0;
+    return by_copy ? "memory of this side is of a CUDA device" : "the memory waits for an event";
 }
 
 /* One that waits; NULL: there is none. */
