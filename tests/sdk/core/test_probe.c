@@ -98,6 +98,34 @@ Test(probe, a_reader_that_asks_for_more_may_still_have_the_last_one_open)
     pair_end(&h);
 }
 
+/* One of two readers may still have it open; the other one never comes. */
+Test(probe, what_one_reader_may_still_reach_is_said_however_the_operation_ends)
+{
+    static handed h;
+    hand_over(true, BATON_COMPLETION_COMMIT, 1, CHUNK, BOTH);
+    fake_plan(BATON__FRAME_DATA, FAKE_HOLD, 1);
+    h = (handed){.count = 1, .size = CHUNK, .read = true};
+    h.source[0] = cuda_pair_memory(CHUNK, true);
+    h.target[0] = cuda_pair_memory(CHUNK, true);
+    pair_offer_to(&h, BATON_COMPLETION_COMMIT, 0, 2);
+    CUDA_PAIR_UNTIL(h.active->inflight + h.passive->inflight != 0);
+    pair_pump();
+    fake_set_cut(true);
+    fake_fail_held();
+    for (int i = 0; i < 100 && pair_stats(ORIGIN).quarantined == 0; i++) {
+        pair_advance_ms(100);
+    }
+    cr_assert(!baton_operation_is_over(h.passive));
+    cr_assert_eq(baton_operation_cancel(h.passive), BATON_OK);
+    pair_pump();
+    cr_assert_eq(baton_operation_reason(h.passive), BATON_ERR_QUARANTINED);
+    fake_set_cut(false);
+    for (int i = 0; i < 400 && !(cuda_pair_is_over(&h) && pair_stats(ORIGIN).quarantined == 0); i++) {
+        pair_advance_ms(100);
+    }
+    pair_end(&h);
+}
+
 /* The writer's hold, with everything open again. */
 static void hold_of_a_writer(handed *h)
 {
