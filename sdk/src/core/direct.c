@@ -32,6 +32,17 @@ static const char *objection_to_memory(const baton_operation *op)
     return NULL;
 }
 
+/* What the transport calls of CUDA belongs to the context of one, that of the operation. */
+static bool is_of_one_device(const baton_operation *op)
+{
+    for (uint32_t i = 0; i < op->count; i++) {
+        if (baton_descriptor_device(op->descriptors[i]).id != op->device.id) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void baton__direct_note(baton_operation *op)
 {
     if ((op->staged & BATON__STAGED_BY_COPY) == 0) {
@@ -43,6 +54,7 @@ void baton__direct_note(baton_operation *op)
     const char *why = wanted ? objection_to_memory(op) : NULL;
     if (wanted && why == NULL) {
         op->staged |= BATON__STAGED_NATIVE;
+        why = is_of_one_device(op) ? NULL : "its memory is of several devices";
     }
     why = unknown != NULL ? unknown : why;
     if (why != NULL) {

@@ -116,6 +116,24 @@ Test(direct, managed_memory_and_a_mixture_are_staged)
     pair_end(&h);
 }
 
+/* What the transport calls of CUDA belongs to one. */
+Test(direct, memory_of_two_devices_in_one_operation_is_staged)
+{
+    static handed h;
+    cr_assert(fake_cuda_set_devices(2));
+    h = (handed){.count = 2, .size = 2 * CHUNK, .read = true};
+    for (size_t i = 0; i < 2; i++) {
+        h.target[i] = cuda_pair_memory(2 * CHUNK, true);
+        cr_assert_eq(baton_descriptor_allocate(2 * CHUNK, (baton_device){BATON_DEVICE_KIND_CUDA, (uint32_t)i}, &h.source[i]), BATON_OK);
+        cuda_pair_fill(h.source[i], i);
+    }
+    pair_offer(&h, BATON_COMPLETION_COMMIT, 0);
+    finish(&h);
+    cr_assert_str_eq(report_of(h.passive).path, "staged");
+    cr_assert_str_eq(report_of(h.passive).why_staged, "its memory is of several devices");
+    pair_end(&h);
+}
+
 Test(direct, a_lost_session_is_made_good_and_holds_nothing)
 {
     static handed h;
