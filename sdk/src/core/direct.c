@@ -199,9 +199,9 @@ bool baton__direct_is_reading(const baton_operation *op)
     return false;
 }
 
-bool baton__direct_is_left(const baton_connector *connector)
+bool baton__direct_is_left(const baton__peer *peer)
 {
-    return connector->orphans.exposed + connector->retired_orphans.exposed != 0;
+    return peer->left != 0;
 }
 
 baton_status baton__direct_end(baton_operation *op, baton_status reason)
@@ -209,7 +209,7 @@ baton_status baton__direct_end(baton_operation *op, baton_status reason)
     if (op->peer == NULL) {
         return reason;
     }
-    if (op->a.reads_on && !baton__direct_is_left(op->connector)) {
+    if (op->a.reads_on && !baton__direct_is_left(op->peer)) {
         baton__release_tell(op->peer, BATON__FRAME_RELEASE, &op->id, &op->a.nonce, &op->a.token);
     }
     bool known = reason == BATON_OK || reason == BATON_ERR_NACKED; /* the peer's part is over */
@@ -255,7 +255,7 @@ void baton__direct_probe(baton_connector *connector, const baton__frame *frame, 
         (void)baton__hold_released(connector, frame);
     }
     baton__peer *peer = baton__peer_find(connector, &block.instance);
-    if (peer != NULL && peer->epoch == block.epoch && is_over(grant) && !baton__direct_is_left(connector)) {
+    if (peer != NULL && peer->epoch == block.epoch && is_over(grant) && !baton__direct_is_left(peer)) {
         baton__release_tell(peer, BATON__FRAME_PROBED, &frame->operation, &frame->nonce, &frame->key);
     }
 }

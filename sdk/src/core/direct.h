@@ -40,8 +40,8 @@ void baton__direct_hand_over(baton__chunk *chunk);
 void baton__direct_failed(const baton__chunk *chunk);
 /* Active: it may be reaching the peer's memory. */
 bool baton__direct_is_reading(const baton_operation *op);
-/* Chunks that were abandoned, of whatever operation, may still reach memory of a peer's device: nobody is told that we are done with it. */
-bool baton__direct_is_left(const baton_connector *connector);
+/* Chunks that were abandoned, of whatever operation, may still reach memory of the peer's device: it is not told that we are done with it. */
+bool baton__direct_is_left(const baton__peer *peer);
 /* Active, about to end: tells the peer what it still waits for, and holds what the peer may still reach. Returns the reason. */
 baton_status baton__direct_end(baton_operation *op, baton_status reason);
 /* The active side that this names is over: it reaches nothing of ours, unless it says that it does, and asks whether we reach something of it. */

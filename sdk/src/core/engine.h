@@ -84,7 +84,6 @@ typedef struct baton__tombstones {
 typedef struct baton__orphans {
     baton__chunk *chunks;
     baton__control *controls;
-    uint32_t exposed; /* chunks that may still reach memory of a peer's device */
 } baton__orphans;
 
 typedef enum baton__grant_state {
@@ -181,6 +180,7 @@ struct baton__peer {
     baton__release *releases; /* that could not be sent */
     uint32_t releases_count;
     uint32_t holds;           /* in quarantine for it: it is asked, so it stays */
+    uint32_t left;            /* chunks that were abandoned, and may still reach memory of its device: so does it */
     baton__rma_out *rma_out;  /* links of the path rma: ours as the active side */
     struct baton__rma_link *rma_in; /* and the peer's; NULL: none */
 };

@@ -100,7 +100,7 @@ static void ask(baton__hold *hold)
                           .key = hold->token,
                           .nonce = hold->nonce,
                           .c = baton__reason_pack(hold->reason),
-                          .d = hold->active && baton__direct_is_left(hold->connector) ? BATON__FAIL_READING : 0};
+                          .d = hold->active && baton__direct_is_left(peer) ? BATON__FAIL_READING : 0};
     (void)baton__send_control(peer, &frame, identity->block, identity->size);
 }
 

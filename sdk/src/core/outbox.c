@@ -15,7 +15,9 @@ static void forget(baton__chunk *chunk)
         baton_descriptor_release(chunk->held[i]);
     }
     free(chunk->held);
-    chunk->orphans->exposed -= chunk->exposed;
+    if (chunk->exposed) {
+        chunk->left_with->left--;
+    }
     if (chunk->detour != NULL) {
         baton__stage_end(chunk);
     }
@@ -251,7 +253,10 @@ static void abandon_chunk(baton__chunk *chunk, bool hold, bool revoked)
     chunk->operation = NULL;
     chunk->orphans = orphans_of(copy.peer);
     DL_APPEND(chunk->orphans->chunks, chunk);
-    chunk->orphans->exposed += chunk->exposed;
+    if (chunk->exposed) {
+        chunk->left_with = copy.peer;
+        copy.peer->left++;
+    }
     if (baton__stage_is_copying(chunk)) {
         __atomic_store_n(&op->staged, (uint8_t)(op->staged | BATON__STAGED_LEFT), __ATOMIC_RELAXED);
     }
@@ -331,7 +336,6 @@ void baton__outbox_retire(baton_connector *connector)
     {
         control->orphans = &connector->retired_orphans;
     }
-    connector->retired_orphans.exposed += connector->orphans.exposed;
     DL_CONCAT(connector->retired_orphans.chunks, connector->orphans.chunks);
     DL_CONCAT(connector->retired_orphans.controls, connector->orphans.controls);
     connector->orphans = (baton__orphans){0};

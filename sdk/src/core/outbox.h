@@ -30,6 +30,7 @@ struct baton__chunk {
     bool exposed; /* the peer may have it open */
     size_t size;
     baton__orphans *orphans; /* abandoned: where it is listed */
+    baton__peer *left_with;  /* abandoned and exposed */
     baton_descriptor **held; /* abandoned, and the peer may still reach them: kept as long */
     uint32_t held_count;
     baton__detour *detour;   /* stage.h; NULL: it goes straight */

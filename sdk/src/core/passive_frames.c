@@ -301,10 +301,10 @@ static void on_grant_frame(baton__grant *grant, const baton__frame *frame, const
         baton__exposure_filled(grant);
     }
     bool moves = frame->type == BATON__FRAME_READ || frame->type == BATON__FRAME_WRITE;
-    if (!reads_on(frame) || (moves && !grant->exposed)) {
-        baton__hold_end(grant); /* whatever it says, it reads no more by itself */
-    }
     if (!reads_on(frame) || moves) {
+        if (!moves || !grant->exposed) {
+            baton__hold_end(grant); /* whatever it says, it reads no more by itself */
+        }
         baton__exposure_end(grant);
     }
     if (grant->state != BATON__GRANT_ACTIVE) {

@@ -85,3 +85,39 @@ Test(left, a_cancelled_writable_keeps_what_it_still_reads)
     cr_assert_eq(baton_operation_cancel(h.passive), BATON_OK);
     expect_kept(&h);
 }
+
+/* A question of its, about an operation that is long over. */
+static unsigned answers_to(const baton_connector *asker)
+{
+    const baton__identity *identity = baton__identity_get((baton_connector *)asker);
+    baton__frame frame = {.type = BATON__FRAME_CANCEL,
+                          .to_instance = connectors[CONSUMER]->instance,
+                          .to_epoch = connectors[CONSUMER]->epoch,
+                          .nonce = baton_key_random()};
+    uint8_t header[BATON__FRAME_SIZE];
+    unsigned before = fake_sent(BATON__FRAME_RELEASE);
+    baton__frame_encode(&frame, header);
+    fake_inject(CONSUMER, header, sizeof(header), identity->block, identity->size, false);
+    (void)baton_connector_progress(connectors[CONSUMER]);
+    return fake_sent(BATON__FRAME_RELEASE) - before;
+}
+
+Test(left, other_peers_get_their_answers)
+{
+    static handed h;
+    baton_connector *first = connectors[ORIGIN];
+    baton_connector_options options = {BATON_CONNECTOR_DEFAULTS};
+    options.name = "other";
+    options.progress = BATON_PROGRESS_APPLICATION;
+    options.spin_us = 0;
+    begin_slow(&h, true);
+    cr_assert_eq(baton_operation_cancel(h.active), BATON_OK);
+    pass_s(10);
+    cr_assert_eq(baton__connector_create_with(&options, &fake_transport_table, &fake_clock, &connectors[ORIGIN]), BATON_OK);
+    hand_over(true, BATON_COMPLETION_COMMIT, 1, CHUNK, BOTH);
+    cr_assert_eq(answers_to(connectors[ORIGIN]), 1);
+    cr_assert_eq(answers_to(first), 0);
+    baton_connector_destroy(connectors[ORIGIN]);
+    connectors[ORIGIN] = first;
+    expect_kept(&h);
+}
