@@ -45,8 +45,8 @@ static void move(const message *m)
         abort();
     }
     fake_gather(m, between);
-    if (m->receiving->device >= 0) {
-        if (fake.poke(baton__layout_at(m->to_slice.layout, m->to_slice.offset, &hint).pointer, between, m->size) != 0) {
+    if (m->to_device != NULL) {
+        if (fake.poke(m->to_device, between, m->size) != 0) {
             abort();
         }
     } else {

@@ -25,7 +25,8 @@ struct message {
     baton__slice to_slice; /* of receiving */
     baton__slice from_slice; /* of sending */
     bool announced;
-    bool from_device;
+    const void *from_device; /* its address there, of one piece; NULL: of the host */
+    void *to_device;         /* as from_device */
     bool kept;              /* by the receiver, for later */
     bool last;
     bool slow;              /* it is under way into the receiver's memory until fake_let_arrive */

@@ -248,8 +248,8 @@ void fake_gather(const message *m, uint8_t *to)
     uint32_t hint = 0;
     if (m->data != NULL) {
         memcpy(to, m->data, m->size);
-    } else if (m->from_device) {
-        if (fake.peek(baton__layout_at(m->from_slice.layout, m->from_slice.offset, &hint).pointer, to, m->size) != 0) {
+    } else if (m->from_device != NULL) {
+        if (fake.peek(m->from_device, to, m->size) != 0) {
             abort();
         }
     } else if (m->size != 0) {
