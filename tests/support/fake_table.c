@@ -313,11 +313,11 @@ static baton_status receive(baton__endpoint *endpoint, const baton__payload *pay
         m->kept = false;
         DL_APPEND(m->to->inbox, m);
     }
-    m->slow = fake.slow != 0;
-    fake.slow -= m->slow;
     m->receiving = transfer;
     m->to_slice = *slice;
     m->to_device = on_device(slice, transfer);
+    m->slow = fake.slow != 0 && m->from_device != NULL && m->to_device != NULL;
+    fake.slow -= m->slow;
     return BATON_OK;
 }
 

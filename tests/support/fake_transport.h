@@ -45,7 +45,7 @@ void fake_set_cut(bool cut);
 /* As long as it is set, transfers of an endpoint that is closed do not end, as happens with UCX
  * when the peer is stopped: fake_reset ends them. */
 void fake_set_stuck(bool stuck);
-/* The next payloads that are asked for stay under way, whatever becomes of the endpoint, as where a device copies them: their sender
+/* The next payloads from device to device that are asked for stay under way, whatever becomes of the endpoint, as where a device copies them: their sender
  * learns that it is closed, their receiver nothing until fake_let_arrive, which does reach the sender's memory. */
 void fake_delay_arrivals(unsigned times);
 void fake_let_arrive(void);
