@@ -63,6 +63,20 @@ void fake_let_arrive(void)
     }
 }
 
+bool fake_is_arriving(void)
+{
+    const message *m;
+    for (unsigned i = 0; i < fake.workers_count; i++) {
+        DL_FOREACH(fake.workers[i] == NULL ? NULL : fake.workers[i]->inbox, m)
+        {
+            if (m->slow) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void fake_set_unreachable(bool unreachable)
 {
     fake.is_unreachable = unreachable;

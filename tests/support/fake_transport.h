@@ -49,6 +49,8 @@ void fake_set_stuck(bool stuck);
  * learns that it is closed, their receiver nothing until fake_let_arrive, which does reach the sender's memory. */
 void fake_delay_arrivals(unsigned times);
 void fake_let_arrive(void);
+/* One is under way like that. */
+bool fake_is_arriving(void);
 /* As long as it is set, endpoint_create fails. */
 void fake_set_unreachable(bool unreachable);
 /* As long as it is set, endpoints share the inbox of the worker that they belong to. */
