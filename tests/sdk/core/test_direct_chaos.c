@@ -60,7 +60,7 @@ static void disturb(const handed *h)
         fake_delay_arrivals(1 + dice(3));
         break;
     case 4:
-        fake_let_arrive();
+        fake_delay_arrivals(0);
         break;
     case 5:
         fake_set_cut(dice(2) == 0);
@@ -134,7 +134,8 @@ static void run(unsigned seed)
     fake_reset();
     fake_reach_devices(fake_cuda_peek, fake_cuda_poke);
     cuda_pair_begin(&h, dice(2) == 0, 1, sizes[dice(3)], (baton_completion)dice(3), dice(2) * 800, BOTH);
-    turn(dice(6));
+    fake_delay_arrivals(dice(3));
+    turn(2 + dice(10));
     for (unsigned i = dice(STEPS_MAX); i > 0; i--) {
         disturb(&h);
         turn(dice(4));
