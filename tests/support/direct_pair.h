@@ -10,6 +10,7 @@ enum { CHUNK = BATON__CHUNK_BYTES, BOTH = SOURCE_ON_DEVICE | TARGET_ON_DEVICE };
 
 static inline void direct_open(void)
 {
+    cr_assert(fake_cuda_set_devices(2));
     cuda_pair_open();
     cuda_pair_use_pool();
     fake_reach_devices(fake_cuda_peek, fake_cuda_poke);

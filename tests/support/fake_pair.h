@@ -109,11 +109,12 @@ static inline void pair_allocate(handed *h)
 }
 
 /* Of the memory that h has. Nothing has moved at return. */
-static inline void pair_offer(handed *h, baton_completion completion, uint32_t lease_ms)
+static inline void pair_offer_to(handed *h, baton_completion completion, uint32_t lease_ms, uint32_t readers)
 {
     bool read = h->read;
     size_t count = h->count;
     baton_operation_options options = pair_options(h, completion, lease_ms);
+    options.readers = readers;
     baton_descriptor **ours = read ? h->source : h->target;
     baton_descriptor **theirs = read ? h->target : h->source;
     baton_status status = read ? baton_connector_create_readable(connectors[ORIGIN], ours, count,
@@ -125,12 +126,18 @@ static inline void pair_offer(handed *h, baton_completion completion, uint32_t l
     cr_assert_eq(baton_operation_metadata(h->passive, &metadata), BATON_OK);
     options.completion = BATON_COMPLETION_BYTES;
     options.lease_ms = 0;
+    options.readers = 1;
     status = read ? baton_connector_begin_read(connectors[CONSUMER], metadata, theirs, count,
                                                &options, &h->active)
                   : baton_connector_begin_write(connectors[CONSUMER], metadata, theirs, count,
                                                 &options, &h->active);
     cr_assert_eq(status, BATON_OK);
     baton_metadata_destroy(metadata);
+}
+
+static inline void pair_offer(handed *h, baton_completion completion, uint32_t lease_ms)
+{
+    pair_offer_to(h, completion, lease_ms, 1);
 }
 
 /* read: the consumer reads from the origin; else it writes to it. Nothing has moved at return. */

@@ -45,8 +45,8 @@ static void move(const message *m)
         abort();
     }
     fake_gather(m, between);
-    if (m->receiving->device >= 0) {
-        if (fake.poke(baton__layout_at(m->to_slice.layout, m->to_slice.offset, &hint).pointer, between, m->size) != 0) {
+    if (m->to_device != NULL) {
+        if (fake.poke(m->to_device, between, m->size) != 0) {
             abort();
         }
     } else {
@@ -63,7 +63,7 @@ static int fetch(baton__transport *transport)
     message *next;
     DL_FOREACH_SAFE(transport->inbox, m, next)
     {
-        if (m->receiving != NULL) {
+        if (m->receiving != NULL && !m->slow) {
             move(m);
             DL_DELETE(transport->inbox, m);
             fake_end_message(m, BATON_OK, 0);
@@ -123,7 +123,7 @@ bool fake_arm(baton__transport *transport)
     message *m;
     DL_FOREACH(transport->inbox, m)
     {
-        if (!fake.blocked[m->to_index]) {
+        if (!m->slow && !fake.blocked[m->to_index]) {
             return false;
         }
     }

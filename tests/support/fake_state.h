@@ -25,9 +25,11 @@ struct message {
     baton__slice to_slice; /* of receiving */
     baton__slice from_slice; /* of sending */
     bool announced;
-    bool from_device;
+    const void *from_device; /* its address there, of one piece; NULL: of the host */
+    void *to_device;         /* as from_device */
     bool kept;              /* by the receiver, for later */
     bool last;
+    bool slow;              /* it is under way into the receiver's memory until fake_let_arrive */
     uint8_t *data; /* a copy; where it is announced, what was injected, or NULL: from_slice */
     size_t size;
     size_t header_size;
@@ -81,6 +83,7 @@ typedef struct fake_state {
         void (*hook)(void);
     } plans[FAKE_TYPES];
     uint64_t now_ns;
+    unsigned slow; /* receives to come that are */
     bool is_cut;
     bool is_stuck;
     bool is_unreachable;

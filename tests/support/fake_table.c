@@ -265,6 +265,13 @@ static baton_status send_message(baton__endpoint *endpoint, const void *header, 
     return BATON_OK;
 }
 
+/* NULL: it is the host's. As UCX, it looks at the layout now and never again. */
+static void *on_device(const baton__slice *slice, const baton__transfer *transfer)
+{
+    uint32_t hint = 0;
+    return transfer->device >= 0 ? baton__layout_at(slice->layout, slice->offset, &hint).pointer : NULL;
+}
+
 static baton_status send_chunk(baton__endpoint *endpoint, const void *header, size_t header_size,
                                const baton__slice *slice, baton__transfer *transfer, bool *pending_out,
                                int *native_out)
@@ -276,7 +283,7 @@ static baton_status send_chunk(baton__endpoint *endpoint, const void *header, si
     m->announced = slice->size > FAKE_EAGER_MAX;
     if (m->announced) {
         m->from_slice = *slice;
-        m->from_device = transfer->device >= 0;
+        m->from_device = on_device(slice, transfer);
         m->sending = transfer;
         *pending_out = true;
     } else {
@@ -308,6 +315,9 @@ static baton_status receive(baton__endpoint *endpoint, const baton__payload *pay
     }
     m->receiving = transfer;
     m->to_slice = *slice;
+    m->to_device = on_device(slice, transfer);
+    m->slow = fake.slow != 0 && m->from_device != NULL && m->to_device != NULL;
+    fake.slow -= m->slow;
     return BATON_OK;
 }
 

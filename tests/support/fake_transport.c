@@ -47,6 +47,36 @@ void fake_set_stuck(bool stuck)
     fake.is_stuck = stuck;
 }
 
+void fake_delay_arrivals(unsigned times)
+{
+    fake.slow = times;
+}
+
+void fake_let_arrive(void)
+{
+    message *m;
+    for (unsigned i = 0; i < fake.workers_count; i++) {
+        DL_FOREACH(fake.workers[i] == NULL ? NULL : fake.workers[i]->inbox, m)
+        {
+            m->slow = false;
+        }
+    }
+}
+
+bool fake_is_arriving(void)
+{
+    const message *m;
+    for (unsigned i = 0; i < fake.workers_count; i++) {
+        DL_FOREACH(fake.workers[i] == NULL ? NULL : fake.workers[i]->inbox, m)
+        {
+            if (m->slow) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void fake_set_unreachable(bool unreachable)
 {
     fake.is_unreachable = unreachable;
@@ -122,6 +152,26 @@ void fake_release(void)
     }
 }
 
+/* The message stays with its receiver, but its sender has done with it. */
+static void cut_sender(message *m)
+{
+    fake_complete(m->from, m->sending, BATON_ERR_CANCELLED, FAKE_CANCELLED);
+    m->from = NULL;
+    m->sending = NULL;
+    m->endpoint = NULL;
+}
+
+void fake_fail_held(void)
+{
+    message *m;
+    DL_FOREACH(fake.held, m)
+    {
+        if (m->from != NULL) {
+            cut_sender(m);
+        }
+    }
+}
+
 static void cut_messages(message **list, const baton__endpoint *endpoint)
 {
     message *m;
@@ -131,7 +181,11 @@ static void cut_messages(message **list, const baton__endpoint *endpoint)
         bool ours = m->endpoint == endpoint;
         bool fetched =
             m->receiving != NULL && m->to == endpoint->transport && m->from == endpoint->target;
-        if (m->announced && (ours || fetched) && !fake.is_stuck) {
+        if (m->slow) {
+            if (ours) {
+                cut_sender(m);
+            }
+        } else if (m->announced && (ours || fetched) && !fake.is_stuck) {
             DL_DELETE(*list, m);
             fake_end_message(m, BATON_ERR_CANCELLED, FAKE_CANCELLED);
         } else if (ours) {
@@ -140,17 +194,13 @@ static void cut_messages(message **list, const baton__endpoint *endpoint)
     }
 }
 
-/* Those stay with their receiver, but their sender has done with them. */
 static void cut_kept(message *list, const baton__endpoint *endpoint)
 {
     message *m;
     DL_FOREACH(list, m)
     {
         if (m->endpoint == endpoint && m->from != NULL) {
-            fake_complete(m->from, m->sending, BATON_ERR_CANCELLED, FAKE_CANCELLED);
-            m->from = NULL;
-            m->sending = NULL;
-            m->endpoint = NULL;
+            cut_sender(m);
         }
     }
 }
@@ -195,6 +245,7 @@ void fake_reset(void)
         fake_end_message(m, BATON_ERR_PEER_LOST, FAKE_RESET);
     }
     memset(fake.plans, 0, sizeof(fake.plans));
+    fake.slow = 0;
     fake.is_cut = false;
     fake.is_stuck = false;
     fake.peek = NULL;
@@ -211,8 +262,8 @@ void fake_gather(const message *m, uint8_t *to)
     uint32_t hint = 0;
     if (m->data != NULL) {
         memcpy(to, m->data, m->size);
-    } else if (m->from_device) {
-        if (fake.peek(baton__layout_at(m->from_slice.layout, m->from_slice.offset, &hint).pointer, to, m->size) != 0) {
+    } else if (m->from_device != NULL) {
+        if (fake.peek(m->from_device, to, m->size) != 0) {
             abort();
         }
     } else if (m->size != 0) {

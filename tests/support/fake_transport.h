@@ -34,6 +34,8 @@ void fake_before_delivery(baton__frame_type type, void (*hook)(void));
 void fake_plan(baton__frame_type type, fake_fate fate, unsigned times);
 /* Delivers what is held, oldest first. */
 void fake_release(void);
+/* What is held fails at its senders; it still arrives. */
+void fake_fail_held(void);
 /* How many messages of a type were sent so far. */
 unsigned fake_sent(baton__frame_type type);
 /* All connections break, on both sides, what is on its way included. */
@@ -43,6 +45,12 @@ void fake_set_cut(bool cut);
 /* As long as it is set, transfers of an endpoint that is closed do not end, as happens with UCX
  * when the peer is stopped: fake_reset ends them. */
 void fake_set_stuck(bool stuck);
+/* The next payloads from device to device that are asked for stay under way, whatever becomes of the endpoint, as where a device copies them: their sender
+ * learns that it is closed, their receiver nothing until fake_let_arrive, which does reach the sender's memory. */
+void fake_delay_arrivals(unsigned times);
+void fake_let_arrive(void);
+/* One is under way like that. */
+bool fake_is_arriving(void);
 /* As long as it is set, endpoint_create fails. */
 void fake_set_unreachable(bool unreachable);
 /* As long as it is set, endpoints share the inbox of the worker that they belong to. */

@@ -37,6 +37,17 @@ static const char *objection_to_memory(const baton_operation *op)
     return NULL;
 }
 
+/* What the transport calls of CUDA belongs to the context of one, that of the operation. */
+static bool is_of_one_device(const baton_operation *op)
+{
+    for (uint32_t i = 0; i < op->count; i++) {
+        if (baton_descriptor_device(op->descriptors[i]).id != op->device.id) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void baton__direct_note(baton_operation *op)
 {
     if ((op->staged & BATON__STAGED_BY_COPY) == 0) {
@@ -48,6 +59,7 @@ void baton__direct_note(baton_operation *op)
     const char *why = wanted ? objection_to_memory(op) : NULL;
     if (wanted && why == NULL) {
         op->staged |= BATON__STAGED_NATIVE;
+        why = is_of_one_device(op) ? NULL : "its memory is of several devices";
     }
     why = unknown != NULL ? unknown : why;
     if (why != NULL) {
@@ -94,7 +106,7 @@ bool baton__direct_refused(baton_operation *op, baton_status reason)
         (op->staged & BATON__STAGED_OR_DIRECT) == 0) {
         return false;
     }
-    op->staged &= (uint8_t)~BATON__STAGED_OR_DIRECT;
+    __atomic_store_n(&op->staged, (uint8_t)(op->staged & ~BATON__STAGED_OR_DIRECT), __ATOMIC_RELAXED);
     say_why_not(op, "the peer cannot take chunks of a device's memory directly");
     baton_status status = plan_again(op, BATON__CHUNK_BYTES);
     if (status != BATON_OK) {
@@ -148,12 +160,18 @@ bool baton__direct_receives(const baton__chunk *chunk, const baton__payload *pay
     return decide(chunk, !from_device || !payload->announced ? "the peer sends from memory of the host" : why_not(chunk, slice));
 }
 
-void baton__direct_hand_over(baton__chunk *chunk)
+bool baton__direct_hand_over(baton__chunk *chunk, const baton__slice *slice)
 {
     baton_operation *op = chunk->operation;
+    const baton__lane_table *lanes = baton__device_find(op->device.kind)->lanes;
+    uint32_t hint = 0;
+    if (!lanes->is_device_memory(op->device.id, baton__layout_at(slice->layout, slice->offset, &hint).pointer)) {
+        return false;
+    }
     chunk->transfer.device = (int)op->device.id;
     chunk->exposed = op->connector->table->exposes_device(chunk->peer->endpoint);
     __atomic_store_n(&op->direct, true, __ATOMIC_RELAXED);
+    return true;
 }
 
 void baton__direct_failed(const baton__chunk *chunk)
@@ -192,9 +210,9 @@ bool baton__direct_is_reading(const baton_operation *op)
     return false;
 }
 
-bool baton__direct_is_left(const baton_connector *connector)
+bool baton__direct_is_left(const baton__peer *peer)
 {
-    return connector->orphans.exposed + connector->retired_orphans.exposed != 0;
+    return peer->left != 0;
 }
 
 baton_status baton__direct_end(baton_operation *op, baton_status reason)
@@ -202,7 +220,7 @@ baton_status baton__direct_end(baton_operation *op, baton_status reason)
     if (op->peer == NULL) {
         return reason;
     }
-    if (op->a.reads_on && !baton__direct_is_left(op->connector)) {
+    if (op->a.reads_on && !baton__direct_is_left(op->peer)) {
         baton__release_tell(op->peer, BATON__FRAME_RELEASE, &op->id, &op->a.nonce, &op->a.token);
     }
     bool known = reason == BATON_OK || reason == BATON_ERR_NACKED; /* the peer's part is over */
@@ -237,15 +255,18 @@ void baton__direct_probe(baton_connector *connector, const baton__frame *frame, 
         BATON__COUNT(connector, refused_token);
         return;
     }
+    bool reads_on = (frame->d & BATON__FAIL_READING) != 0;
     if (!is_over(grant)) {
-        baton__hold_end(grant);
+        if (!reads_on) {
+            baton__hold_end(grant);
+        }
         baton__grant_close(grant, baton__reason_of_peer(baton__reason_unpack(frame->c)), 0);
         baton__grant_quiet(grant);
-    } else {
+    } else if (!reads_on) {
         (void)baton__hold_released(connector, frame);
     }
     baton__peer *peer = baton__peer_find(connector, &block.instance);
-    if (peer != NULL && peer->epoch == block.epoch && is_over(grant) && !baton__direct_is_left(connector)) {
+    if (peer != NULL && peer->epoch == block.epoch && is_over(grant) && !baton__direct_is_left(peer)) {
         baton__release_tell(peer, BATON__FRAME_PROBED, &frame->operation, &frame->nonce, &frame->key);
     }
 }

@@ -34,17 +34,17 @@ uint32_t baton__direct_open_flags(const baton_operation *op);
 bool baton__direct_sends(const baton__chunk *chunk, const baton__slice *slice);
 bool baton__direct_receives(const baton__chunk *chunk, const baton__payload *payload, const baton__slice *slice, bool from_device);
 
-/* The transport has it from here on. */
-void baton__direct_hand_over(baton__chunk *chunk);
+/* The transport has it from here on. False: the device does not answer for its memory any more, and UCX would not tell that from a lost peer. */
+bool baton__direct_hand_over(baton__chunk *chunk, const baton__slice *slice);
 /* It has ended, or was abandoned, otherwise than well: the operation or its grant still counts it. */
 void baton__direct_failed(const baton__chunk *chunk);
 /* Active: it may be reaching the peer's memory. */
 bool baton__direct_is_reading(const baton_operation *op);
-/* Chunks that were abandoned, of whatever operation, may still reach memory of a peer's device: nobody is told that we are done with it. */
-bool baton__direct_is_left(const baton_connector *connector);
+/* Chunks that were abandoned, of whatever operation, may still reach memory of the peer's device: it is not told that we are done with it. */
+bool baton__direct_is_left(const baton__peer *peer);
 /* Active, about to end: tells the peer what it still waits for, and holds what the peer may still reach. Returns the reason. */
 baton_status baton__direct_end(baton_operation *op, baton_status reason);
-/* The active side that this names is over: it reaches nothing of ours, and asks whether we reach something of it. */
+/* The active side that this names is over: it reaches nothing of ours, unless it says that it does, and asks whether we reach something of it. */
 void baton__direct_probe(baton_connector *connector, const baton__frame *frame, const baton__payload *payload);
 
 #endif

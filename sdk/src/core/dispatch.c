@@ -92,7 +92,7 @@ static void on_question(baton_connector *connector, const baton__frame *frame, c
     BATON__COUNT(connector, refused_operation);
     baton__peer *peer = baton__peer_find(connector, &block.instance);
     if (peer != NULL && peer->epoch == block.epoch && !baton__view_is_read(connector, &frame->nonce) &&
-        !baton__direct_is_left(connector)) {
+        !baton__direct_is_left(peer)) {
         baton__map_answer(peer, frame);
     }
 }

@@ -84,7 +84,6 @@ typedef struct baton__tombstones {
 typedef struct baton__orphans {
     baton__chunk *chunks;
     baton__control *controls;
-    uint32_t exposed; /* chunks that may still reach memory of a peer's device */
 } baton__orphans;
 
 typedef enum baton__grant_state {
@@ -107,7 +106,7 @@ struct baton__grant {
     baton_key ack_key;
     baton_key cancel_key;
     baton__hold *hold;   /* the consumer may reach the memory by itself; counts in inflight */
-    bool exposed;        /* because of a chunk that failed */
+    bool exposed;        /* because of a chunk that failed: another chunk does not end it */
     bool peer_on_device; /* the consumer's memory is a device's */
     baton__exposure *exposure; /* the consumer may reach the memory by its device, as long as we let it */
     baton__plan plan;
@@ -179,7 +178,9 @@ struct baton__peer {
     baton__grant *grants;
     baton__peer *troubled_next;
     baton__release *releases; /* that could not be sent */
+    uint32_t releases_count;
     uint32_t holds;           /* in quarantine for it: it is asked, so it stays */
+    uint32_t left;            /* chunks that were abandoned, and may still reach memory of its device: so does it */
     baton__rma_out *rma_out;  /* links of the path rma: ours as the active side */
     struct baton__rma_link *rma_in; /* and the peer's; NULL: none */
 };
@@ -218,6 +219,7 @@ struct baton_connector {
     uint32_t holds_wait_ms;
     baton__rma_side *rma;    /* its verbs device; NULL: none */
     const char *why_no_rma;  /* constant from creation on */
+    bool rma_reaches_devices; /* as why_no_rma */
     baton__stage *stage;     /* NULL: not needed so far */
     baton__inbox inbox;
     baton__renewal renewal;

@@ -40,7 +40,7 @@
  *  RELEASE C>O  token          -           -            -           -          -        -
  *  REACH   C>O  token          -           number       -           -          1 or 2   1: address of a link; see rma.h
  *  REACHED O>C  -              -           its echo     -           reason     1 or 2   what was asked for, or none: rma.h
- *  PROBE   C>O  token          -           -            -           reason     -        identity of C: it keeps memory for O, see hold.h
+ *  PROBE   C>O  token          -           -            -           reason     1: C reads on; identity of C: it keeps memory for O, see hold.h
  *  PROBED  O>C  its echo       -           -            -           -          -        -
  *
  * * d of OPEN: number of descriptors in bits 0..16, kind (READ 3, WRITE 4) in 24..27, and in 28..31 how many chunks

@@ -99,7 +99,8 @@ static void ask(baton__hold *hold)
                           .operation = hold->operation,
                           .key = hold->token,
                           .nonce = hold->nonce,
-                          .c = baton__reason_pack(hold->reason)};
+                          .c = baton__reason_pack(hold->reason),
+                          .d = hold->active && baton__direct_is_left(peer) ? BATON__FAIL_READING : 0};
     (void)baton__send_control(peer, &frame, identity->block, identity->size);
 }
 

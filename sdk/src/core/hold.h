@@ -11,14 +11,16 @@
  * the peer is asked from time to time,
  *
  *   by the passive side:  CANCEL with its identity; who reaches nothing any more answers RELEASE,
- *   by the active side:   PROBE with its identity; who reaches nothing any more answers PROBED,
+ *   by the active side:   PROBE with its identity; who reaches nothing any more answers PROBED. It ends what the other side holds in
+ *                         turn, unless it says that a device of this side, which does not end a copy, still reads,
  *
  * until it answers or its process is proven dead (pidfd).
  */
 enum {
     BATON__HOLD_MS = 1000,    /* patience with the reader of a grant that ends, at most */
     BATON__ASK_MIN_MS = 100,  /* a quarantine is asked about again after so long, doubling ... */
-    BATON__ASK_MAX_MS = 10000 /* ... up to this */
+    BATON__ASK_MAX_MS = 10000, /* ... up to this */
+    BATON__RELEASES_MAX = 4096 /* answers that wait for the next connection of a peer's */
 };
 
 /* The consumer may reach the memory by itself, as long as the grant says or until it says that it does not. Nothing, if it may
@@ -36,7 +38,8 @@ bool baton__hold_active(baton_operation *op);
 /* PROBED came. */
 void baton__hold_probed(baton_connector *connector, const baton__frame *frame);
 
-/* release.c. RELEASE or PROBED, now or with the next connection: a peer keeps memory for us, and we do not reach it (any more). */
+/* release.c. RELEASE or PROBED, now or with the next connection: a peer keeps memory for us, and we do not reach it (any more). One too
+ * many is dropped: the peer asks again. */
 void baton__release_tell(baton__peer *peer, baton__frame_type type, const baton_uuid *operation, const baton_key *nonce,
                          const baton_key *token);
 /* Those that could not be sent: now they can. */

@@ -37,7 +37,7 @@ enum {
 
 enum {
     BATON__MAP_VIEW = 1,    /* d of MAP: for a view */
-    BATON__FAIL_READING = 1 /* d of FAIL: it is over, and the application still reads */
+    BATON__FAIL_READING = 1 /* d of FAIL: it is over, and the application or a device still reads; of PROBE: a device does */
 };
 
 typedef enum baton__map_state {

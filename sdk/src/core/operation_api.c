@@ -101,7 +101,8 @@ static const char *path_of(const baton_operation *op)
     if (__atomic_load_n(&op->mapped, __ATOMIC_RELAXED)) {
         return "map";
     }
-    bool staged = (op->staged & BATON__STAGED_BY_COPY) != 0 && !__atomic_load_n(&op->direct, __ATOMIC_RELAXED);
+    bool by_copy = (__atomic_load_n(&op->staged, __ATOMIC_RELAXED) & BATON__STAGED_BY_COPY) != 0;
+    bool staged = by_copy && !__atomic_load_n(&op->direct, __ATOMIC_RELAXED);
     return staged ? "staged" : "am";
 }
 

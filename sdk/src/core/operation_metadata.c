@@ -13,7 +13,7 @@ static bool is_mappable(const baton_operation *op)
             return false;
         }
     }
-    return op->kind == BATON_OPERATION_READABLE && op->staged == 0;
+    return op->kind == BATON_OPERATION_READABLE && __atomic_load_n(&op->staged, __ATOMIC_RELAXED) == 0;
 }
 
 static void list_descriptors(const baton_operation *op, baton_metadata_descriptor *list)
@@ -36,7 +36,7 @@ static baton_status build_metadata(const baton_operation *op, baton_metadata **m
     block.claim_token = baton__claim_token(connector, &op->id, op->attempt);
     block.attempt = op->attempt;
     block.flags = (is_mappable(op) ? BATON__BLOCK_MAPPABLE : 0) |
-                  (connector->rma != NULL && baton__rma_why_not_memory(op) == NULL ? BATON__BLOCK_REACHABLE : 0);
+                  (connector->why_no_rma == NULL && baton__rma_why_not_memory(op) == NULL ? BATON__BLOCK_REACHABLE : 0);
     size_t size = baton__block_size(&block);
     size_t list_size = op->count * sizeof(baton_metadata_descriptor);
     uint8_t *encoded = baton__metadata_memory_take(size);

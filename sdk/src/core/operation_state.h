@@ -100,7 +100,7 @@ struct baton_operation {
 
     /* Its end: the owner thread, and who sees by `status` that it is over. */
     baton_operation *ready_next;
-    uint8_t staged;         /* bits; stage.h */
+    uint8_t staged;         /* bits; stage.h. Read by other threads: what the owner changes in it is atomic */
     bool ending;            /* no new chunk; ends when inflight is 0 */
     bool ready_listed;
     uint8_t ready_flags;

@@ -15,7 +15,9 @@ static void forget(baton__chunk *chunk)
         baton_descriptor_release(chunk->held[i]);
     }
     free(chunk->held);
-    chunk->orphans->exposed -= chunk->exposed;
+    if (chunk->exposed) {
+        chunk->left_with->left--;
+    }
     if (chunk->detour != NULL) {
         baton__stage_end(chunk);
     }
@@ -193,6 +195,18 @@ baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation,
     return BATON_OK;
 }
 
+bool baton__chunk_is_arriving(const baton__grant *grant, uint32_t index)
+{
+    const baton__chunk *chunk;
+    DL_FOREACH(grant->peer->chunks, chunk)
+    {
+        if (chunk->grant == grant && chunk->index == index && chunk->incoming) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static baton__orphans *orphans_of(const baton__peer *peer)
 {
     return peer->retiring ? &peer->connector->retired_orphans : &peer->connector->orphans;
@@ -242,7 +256,8 @@ static void abandon_chunk(baton__chunk *chunk, bool hold, bool revoked)
     baton_operation *op = copy.operation;
     baton_connector *connector = op->connector;
     baton__direct_failed(&copy);
-    hold = hold || (copy.exposed && copy.incoming); /* our own device may still write there */
+    hold = hold || copy.exposed; /* our own device may still be at it */
+    baton_status status = copy.exposed ? BATON_ERR_QUARANTINED : BATON_ERR_PEER_LOST;
     DL_DELETE(copy.peer->chunks, chunk);
     copy.peer->transfers--;
     op->inflight--;
@@ -250,9 +265,12 @@ static void abandon_chunk(baton__chunk *chunk, bool hold, bool revoked)
     chunk->operation = NULL;
     chunk->orphans = orphans_of(copy.peer);
     DL_APPEND(chunk->orphans->chunks, chunk);
-    chunk->orphans->exposed += chunk->exposed;
+    if (chunk->exposed) {
+        chunk->left_with = copy.peer;
+        copy.peer->left++;
+    }
     if (baton__stage_is_copying(chunk)) {
-        op->staged |= BATON__STAGED_LEFT;
+        __atomic_store_n(&op->staged, (uint8_t)(op->staged | BATON__STAGED_LEFT), __ATOMIC_RELAXED);
     }
     if (hold) {
         hold_memory(chunk, op, copy.grant != NULL ? &copy.grant->plan : &op->plan);
@@ -263,9 +281,9 @@ static void abandon_chunk(baton__chunk *chunk, bool hold, bool revoked)
     if (copy.grant != NULL) {
         copy.grant->inflight--;
         copy.grant->reason = hold ? BATON_ERR_QUARANTINED : copy.grant->reason;
-        baton__passive_chunk_over(copy.grant, &copy, BATON_ERR_PEER_LOST, copy.peer->native);
+        baton__passive_chunk_over(copy.grant, &copy, status, copy.peer->native);
     } else {
-        baton__active_chunk_over(op, &copy, BATON_ERR_PEER_LOST, copy.peer->native);
+        baton__active_chunk_over(op, &copy, status, copy.peer->native);
     }
 }
 
@@ -330,7 +348,6 @@ void baton__outbox_retire(baton_connector *connector)
     {
         control->orphans = &connector->retired_orphans;
     }
-    connector->retired_orphans.exposed += connector->orphans.exposed;
     DL_CONCAT(connector->retired_orphans.chunks, connector->orphans.chunks);
     DL_CONCAT(connector->retired_orphans.controls, connector->orphans.controls);
     connector->orphans = (baton__orphans){0};

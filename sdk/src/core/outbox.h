@@ -30,6 +30,7 @@ struct baton__chunk {
     bool exposed; /* the peer may have it open */
     size_t size;
     baton__orphans *orphans; /* abandoned: where it is listed */
+    baton__peer *left_with;  /* abandoned and exposed */
     baton_descriptor **held; /* abandoned, and the peer may still reach them: kept as long */
     uint32_t held_count;
     baton__detour *detour;   /* stage.h; NULL: it goes straight */
@@ -54,10 +55,11 @@ void baton__frame_address(const baton__peer *peer, baton__frame *frame);
 /* Waits for what was sent before, as a transfer of the peer's. */
 void baton__flush(baton__peer *peer);
 
-/* What happens to a chunk here, on its way to or from a device; no new session makes it good. */
+/* What happens to a chunk here, on its way to or from a device, or that it was abandoned and may still reach one; no new session makes it
+ * good. */
 static inline bool baton__is_local(baton_status status)
 {
-    return status == BATON_ERR_DEVICE || status == BATON_ERR_OUT_OF_MEMORY || status == BATON_ERR_NOT_SUPPORTED;
+    return status == BATON_ERR_QUARANTINED || status == BATON_ERR_DEVICE || status == BATON_ERR_OUT_OF_MEMORY || status == BATON_ERR_NOT_SUPPORTED;
 }
 
 /* What the transport says of a chunk, as a reason of the session's: cancelled and local are words of ours. */
@@ -78,6 +80,9 @@ baton_status baton__chunk_receive(baton__peer *peer, baton_operation *operation,
                                   uint32_t index, const baton__payload *payload, baton__slice slice,
                                   bool from_device, int *native_out);
 
+/* It is on its way into the memory: what ends it will tell. */
+bool baton__chunk_is_arriving(const baton__grant *grant, uint32_t index);
+
 /*
  * The endpoint of a closing peer is closed. Takes the memory of its chunks away from the transport where the link allows
  * it, always on TCP and shared memory, and gives them up at once: UCX up to 1.18 may keep its side of them for as long as
@@ -88,6 +93,7 @@ void baton__outbox_revoke(baton__peer *peer);
  * What is left of it (chunks on links with RDMA) has not ended in time. lost: UCX reported the endpoint broken, or the
  * connector ends: nobody else can reach the memory, all of them go. Otherwise the peer may only be stopped: those of
  * operations that are ending go, the operations end QUARANTINED, and the descriptors are held until UCX does call back.
+ * So it is in either case with memory of a device, which a device copies, here or there: and its operation, or grant, ends with it.
  */
 void baton__outbox_abandon(baton__peer *peer, bool lost);
 /* The transport has a new worker: what was abandoned so far is the old one's. */

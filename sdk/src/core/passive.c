@@ -37,10 +37,14 @@ void baton__passive_fini(baton_operation *op)
     }
 }
 
+/* Or the one whose reader may still reach the memory: that is what the application has to know. */
 static const baton__grant *first_failed(const baton_operation *op)
 {
     const baton__grant *found = NULL;
     for (const baton__grant *grant = op->p.grants; grant != NULL; grant = grant->next) {
+        if (grant->reason == BATON_ERR_QUARANTINED) {
+            return grant;
+        }
         if (grant->state == BATON__GRANT_FAILED || grant->state == BATON__GRANT_NACKED) {
             found = grant; /* the list has the newest first */
         }
@@ -63,14 +67,15 @@ void baton__passive_account(baton_operation *op)
     if (baton__operation_status(op) > BATON_OPERATION_IN_PROGRESS || !all_quiet(op)) {
         return;
     }
-    if (op->ending) {
-        baton__operation_end(op, op->reason, op->native);
-        return;
-    }
-    if (op->p.complete + op->p.failed < op->readers) {
+    if (!op->ending && op->p.complete + op->p.failed < op->readers) {
         return;
     }
     const baton__grant *failed = first_failed(op);
+    if (op->ending) {
+        bool held = failed != NULL && failed->reason == BATON_ERR_QUARANTINED;
+        baton__operation_end(op, held ? BATON_ERR_QUARANTINED : op->reason, op->native);
+        return;
+    }
     if (failed == NULL) {
         __atomic_store_n(&op->bytes_moved, op->bytes_total * op->readers, __ATOMIC_RELAXED);
     }

@@ -139,19 +139,6 @@ static void goes_by_message(baton__grant *grant)
     }
 }
 
-/* It is on its way into the memory: what ends it will tell. */
-static bool is_arriving(const baton__grant *grant, uint32_t index)
-{
-    const baton__chunk *chunk;
-    DL_FOREACH(grant->peer->chunks, chunk)
-    {
-        if (chunk->grant == grant && chunk->index == index && chunk->incoming) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void on_write(baton__grant *grant, uint32_t index, const baton__payload *payload, bool from_device)
 {
     baton_operation *op = grant->operation;
@@ -173,7 +160,7 @@ static void on_write(baton__grant *grant, uint32_t index, const baton__payload *
         /* Sent again after a lost session, and there already: only its answer was lost. */
         BATON__COUNT(connector, refused_duplicate);
         baton__frame wrote = {.type = BATON__FRAME_WROTE, .d = index};
-        if (!is_arriving(grant, index)) {
+        if (!baton__chunk_is_arriving(grant, index)) {
             baton__grant_send(grant, &wrote);
         }
         return;
@@ -270,11 +257,11 @@ static void on_read(baton__grant *grant, const baton__frame *frame)
 static void on_answer(baton__grant *grant, const baton__frame *frame, const baton__payload *payload)
 {
     baton_operation *op = grant->operation;
-    bool wants_answer = op->completion == BATON_COMPLETION_ACK;
-    if (!wants_answer || grant->acked || grant->nacked) {
-        if (!wants_answer) {
-            BATON__COUNT(op->connector, refused_state);
-        }
+    if (op->completion != BATON_COMPLETION_ACK) {
+        BATON__COUNT(op->connector, refused_state);
+        return;
+    }
+    if (grant->acked || grant->nacked) {
         return;
     }
     if (baton__result_copy(&grant->result, &grant->result_size, payload->data, payload->size) != BATON_OK) {
@@ -300,8 +287,11 @@ static void on_grant_frame(baton__grant *grant, const baton__frame *frame, const
     if (ends && (frame->d & BATON__MOVED_BY_DEVICE) != 0) {
         baton__exposure_filled(grant);
     }
-    if (!reads_on(frame) || frame->type == BATON__FRAME_READ || frame->type == BATON__FRAME_WRITE) {
+    bool moves = frame->type == BATON__FRAME_READ || frame->type == BATON__FRAME_WRITE;
+    if (moves ? !grant->exposed : !reads_on(frame)) {
         baton__hold_end(grant); /* whatever it says, it reads no more by itself */
+    }
+    if (moves || !reads_on(frame)) {
         baton__exposure_end(grant);
     }
     if (grant->state != BATON__GRANT_ACTIVE) {

@@ -18,7 +18,8 @@ baton__peer *baton__peer_find(baton_connector *connector, const baton_uuid *inst
 static bool is_idle(const baton__peer *peer)
 {
     return peer->actives == NULL && peer->grants == NULL && !peer->troubled && !peer->closing &&
-           !peer->to_tell && peer->releases == NULL && peer->holds == 0 && peer->transfers == 0;
+           !peer->to_tell && peer->releases == NULL && peer->holds == 0 && peer->left == 0 &&
+           peer->transfers == 0;
 }
 
 static void free_peer(baton__peer *peer)

@@ -30,6 +30,10 @@ void baton__release_tell(baton__peer *peer, baton__frame_type type, const baton_
     if (peer->dead || send(peer, &made)) {
         return;
     }
+    if (peer->releases_count == BATON__RELEASES_MAX) {
+        BATON__COUNT(peer->connector, refused_limit);
+        return;
+    }
     baton__release *release = malloc(sizeof(*release));
     if (release == NULL) {
         BATON__WARN("%s: out of memory: %s holds its memory until it asks", peer->connector->name, peer->name);
@@ -37,14 +41,24 @@ void baton__release_tell(baton__peer *peer, baton__frame_type type, const baton_
     }
     *release = made;
     LL_PREPEND(peer->releases, release);
+    peer->releases_count++;
     peer->to_tell = true;
     baton__peer_trouble(peer);
 }
 
+static baton__release *next_of(baton__peer *peer)
+{
+    baton__release *release = peer->releases;
+    if (release != NULL) {
+        LL_DELETE(peer->releases, release);
+        peer->releases_count--;
+    }
+    return release;
+}
+
 void baton__releases_send(baton__peer *peer)
 {
-    for (baton__release *release; (release = peer->releases) != NULL;) {
-        LL_DELETE(peer->releases, release);
+    for (baton__release *release; (release = next_of(peer)) != NULL;) {
         (void)send(peer, release);
         free(release);
     }
@@ -52,8 +66,7 @@ void baton__releases_send(baton__peer *peer)
 
 void baton__releases_forget(baton__peer *peer)
 {
-    for (baton__release *release; (release = peer->releases) != NULL;) {
-        LL_DELETE(peer->releases, release);
+    for (baton__release *release; (release = next_of(peer)) != NULL;) {
         free(release);
     }
 }

@@ -88,6 +88,7 @@ baton_status baton__rma_open(baton_connector *connector)
         return status == BATON_ERR_OUT_OF_MEMORY ? status : BATON_OK;
     }
     connector->why_no_rma = NULL;
+    connector->rma_reaches_devices = side->table->reaches_devices(side->device);
     connector->rma = side;
     return BATON_OK;
 }
@@ -123,20 +124,20 @@ bool baton__rma_arm(baton_connector *connector)
 
 bool baton__rma_reaches_devices(const baton_connector *connector)
 {
-    const baton__rma_side *side = connector->rma;
-    return side != NULL && side->table->reaches_devices(side->device);
+    return connector->rma_reaches_devices;
 }
 
 const char *baton__rma_why_not_memory(const baton_operation *op)
 {
-    if ((op->staged & BATON__STAGED_BY_GATE) != 0) {
+    unsigned staged = __atomic_load_n(&op->staged, __ATOMIC_RELAXED);
+    if ((staged & BATON__STAGED_BY_GATE) != 0) {
         return baton__why_staged(op);
     }
-    if ((op->staged & BATON__STAGED_BY_COPY) == 0) {
+    if ((staged & BATON__STAGED_BY_COPY) == 0) {
         return NULL;
     }
     if (!baton__rma_reaches_devices(op->connector)) {
         return "memory of this side is of a CUDA device, which the verbs device cannot reach: GPUDirect (nvidia_peermem) is missing";
     }
-    return (op->staged & BATON__STAGED_NATIVE) != 0 ? NULL : "some of its memory is not a device's own";
+    return (staged & BATON__STAGED_NATIVE) != 0 ? NULL : "some of its memory is not a device's own";
 }

@@ -104,9 +104,6 @@ static void send_on(baton__detour *detour)
     bool pending = false;
     int native = 0;
     detour->phase = BATON__STAGE_MOVING;
-    if (chunk->direct) {
-        baton__direct_hand_over(chunk);
-    }
     baton_status status = detour->stage->connector->table->send_chunk(chunk->peer->endpoint, chunk->header, BATON__FRAME_SIZE,
                                                                       in_buffer(detour, &slice), &chunk->transfer, &pending, &native);
     if (!pending) {
@@ -123,9 +120,6 @@ static void receive_kept(baton__detour *detour)
     int native = 0;
     detour->phase = BATON__STAGE_MOVING;
     detour->kept = NULL;
-    if (chunk->direct) {
-        baton__direct_hand_over(chunk);
-    }
     baton_status status = detour->stage->connector->table->receive(chunk->peer->endpoint, &payload, in_buffer(detour, &slice),
                                                                    &chunk->transfer, &pending, &native);
     if (!pending) {
@@ -146,12 +140,15 @@ static void put(baton__detour *detour, const void *bytes)
 /* The first step. ERR_BUSY: not yet. Other errors: never. */
 static baton_status may_start(baton__detour *detour)
 {
-    const baton__chunk *chunk = detour->chunk;
+    baton__chunk *chunk = detour->chunk;
     const baton_operation *op = chunk->operation;
     if (!baton__gates_are_open(op) || !can_be_sent(chunk->peer)) {
         return BATON_ERR_BUSY;
     }
-    if ((op->staged & BATON__STAGED_BY_COPY) == 0 || chunk->direct) {
+    if (chunk->direct) {
+        return baton__direct_hand_over(chunk, &detour->slice) ? BATON_OK : BATON_ERR_DEVICE;
+    }
+    if ((op->staged & BATON__STAGED_BY_COPY) == 0) {
         return BATON_OK;
     }
     if (chunk->size > BATON__STAGE_BUFFER) {
@@ -300,7 +297,8 @@ bool baton__stage_is_busy(const baton_connector *connector)
 
 const char *baton__why_staged(const baton_operation *op)
 {
-    return (op->staged & BATON__STAGED_BY_COPY) != 0 ? "memory of this side is of a CUDA device" : "the memory waits for an event";
+    bool by_copy = (__atomic_load_n(&op->staged, __ATOMIC_RELAXED) & BATON__STAGED_BY_COPY) != 0;
+    return by_copy ? "memory of this side is of a CUDA device" : "the memory waits for an event";
 }
 
 /* One that waits; NULL: there is none. */

@@ -124,6 +124,34 @@ Test(direct, managed_memory_what_nobody_else_can_open_and_a_mixture_are_staged)
     pair_end(&h);
 }
 
+/* What the transport calls of CUDA belongs to one. */
+static void free_memory(void *memory, size_t size, void *context)
+{
+    (void)size;
+    (void)context;
+    (void)cudaFree(memory);
+}
+
+Test(direct, memory_of_two_devices_in_one_operation_is_staged)
+{
+    static handed h;
+    h = (handed){.count = 2, .size = 2 * CHUNK, .read = true};
+    for (size_t i = 0; i < 2; i++) {
+        void *memory = NULL;
+        h.target[i] = cuda_pair_memory(2 * CHUNK, true);
+        cr_assert_eq((int)cudaSetDevice((int)i), 0);
+        cr_assert_eq((int)cudaMalloc(&memory, 2 * CHUNK), 0);
+        cr_assert_eq(baton_descriptor_from_pointer(memory, 2 * CHUNK, (baton_device){BATON_DEVICE_KIND_CUDA, (uint32_t)i}, free_memory, NULL,
+                                                   &h.source[i]), BATON_OK);
+        cuda_pair_fill(h.source[i], i);
+    }
+    pair_offer(&h, BATON_COMPLETION_COMMIT, 0);
+    finish(&h);
+    cr_assert_str_eq(report_of(h.passive).path, "staged");
+    cr_assert_str_eq(report_of(h.passive).why_staged, "its memory is of several devices");
+    pair_end(&h);
+}
+
 Test(direct, a_lost_session_is_made_good_and_holds_nothing)
 {
     static handed h;
@@ -153,4 +181,21 @@ Test(direct, a_cancel_at_any_moment_ends_both_sides_and_holds_nothing)
         cr_assert_eq(pair_stats(ORIGIN).quarantined + pair_stats(CONSUMER).quarantined, 0);
         pair_end(&h);
     }
+}
+
+/* UCX would not tell it from a peer that is lost, and the session would be made anew again and again. */
+Test(direct, a_device_that_fails_ends_the_operation_and_says_so)
+{
+    static handed h;
+    hand_over(true, BATON_COMPLETION_COMMIT, 1, CHUNK, BOTH);
+    for (int read = 0; read < 2; read++) {
+        cuda_pair_begin(&h, read != 0, 1, 2 * CHUNK, BATON_COMPLETION_COMMIT, 0, BOTH);
+        cr_assert(fake_cuda_set_fail("cudaPointerGetAttributes:0:1"));
+        CUDA_PAIR_UNTIL(cuda_pair_is_over(&h));
+        cr_assert(fake_cuda_set_fail(NULL));
+        pair_expect(&h, read != 0 ? BATON_ERR_DEVICE : BATON_ERR_PEER_FAILED, read != 0 ? BATON_ERR_PEER_FAILED : BATON_ERR_DEVICE);
+        cr_assert_eq(pair_stats(ORIGIN).quarantined + pair_stats(CONSUMER).quarantined, 0);
+        pair_end(&h);
+    }
+    hand_over(true, BATON_COMPLETION_COMMIT, 1, CHUNK, BOTH);
 }

@@ -4,6 +4,25 @@
 
 TestSuite(probe, .init = direct_open, .fini = cuda_pair_close, .timeout = 120);
 
+static void deliver(int which, const baton__frame *frame, const void *body, size_t size)
+{
+    uint8_t header[BATON__FRAME_SIZE];
+    baton__frame_encode(frame, header);
+    fake_inject((unsigned)which, header, sizeof(header), body, size, false);
+    pair_pump();
+}
+
+static baton__frame to(int which, baton__frame_type type, const baton_operation *active)
+{
+    return (baton__frame){.type = type,
+                          .to_instance = connectors[which]->instance,
+                          .to_epoch = connectors[which]->epoch,
+                          .operation = active->id,
+                          .key = active->a.token,
+                          .nonce = active->a.nonce,
+                          .c = baton__reason_pack(BATON_ERR_CANCELLED)};
+}
+
 Test(probe, what_a_reader_may_still_have_open_is_kept_until_it_says_that_it_has_not)
 {
     static handed h;
@@ -52,6 +71,59 @@ Test(probe, what_a_writer_has_given_is_kept_until_the_other_side_says_that_it_is
     cr_assert_eq(on_device(), 1);
     baton_operation_destroy(h.passive);
     baton_descriptor_release(h.target[0]);
+}
+
+/* It has the one open that failed, and asks for another before it hears that the session is over. */
+Test(probe, a_reader_that_asks_for_more_may_still_have_the_last_one_open)
+{
+    static handed h;
+    cut_in_the_middle(&h, true);
+    const baton__grant *grant = h.passive->p.grants;
+    baton__frame frame = to(ORIGIN, BATON__FRAME_READ, h.active);
+    frame.session = grant->session;
+    frame.key = grant->token;
+    frame.c = 1;
+    frame.d = 0;
+    fake_fail_held();
+    deliver(ORIGIN, &frame, NULL, 0);
+    cr_assert_not_null(grant->hold);
+    cr_assert_eq(baton_operation_cancel(h.passive), BATON_OK);
+    pair_pump();
+    cr_assert(!baton_operation_is_over(h.passive));
+    fake_set_cut(false);
+    for (int i = 0; i < 400 && !(cuda_pair_is_over(&h) && pair_stats(ORIGIN).quarantined == 0); i++) {
+        pair_advance_ms(100);
+    }
+    cr_assert_eq(pair_stats(ORIGIN).quarantined, 0);
+    pair_end(&h);
+}
+
+/* One of two readers may still have it open; the other one never comes. */
+Test(probe, what_one_reader_may_still_reach_is_said_however_the_operation_ends)
+{
+    static handed h;
+    hand_over(true, BATON_COMPLETION_COMMIT, 1, CHUNK, BOTH);
+    fake_plan(BATON__FRAME_DATA, FAKE_HOLD, 1);
+    h = (handed){.count = 1, .size = CHUNK, .read = true};
+    h.source[0] = cuda_pair_memory(CHUNK, true);
+    h.target[0] = cuda_pair_memory(CHUNK, true);
+    pair_offer_to(&h, BATON_COMPLETION_COMMIT, 0, 2);
+    CUDA_PAIR_UNTIL(h.active->inflight + h.passive->inflight != 0);
+    pair_pump();
+    fake_set_cut(true);
+    fake_fail_held();
+    for (int i = 0; i < 100 && pair_stats(ORIGIN).quarantined == 0; i++) {
+        pair_advance_ms(100);
+    }
+    cr_assert(!baton_operation_is_over(h.passive));
+    cr_assert_eq(baton_operation_cancel(h.passive), BATON_OK);
+    pair_pump();
+    cr_assert_eq(baton_operation_reason(h.passive), BATON_ERR_QUARANTINED);
+    fake_set_cut(false);
+    for (int i = 0; i < 400 && !(cuda_pair_is_over(&h) && pair_stats(ORIGIN).quarantined == 0); i++) {
+        pair_advance_ms(100);
+    }
+    pair_end(&h);
 }
 
 /* The writer's hold, with everything open again. */
@@ -106,23 +178,32 @@ Test(probe, who_has_forgotten_the_operation_answers_too)
     expect_an_end(&h);
 }
 
-static void deliver(int which, const baton__frame *frame, const void *body, size_t size)
+/* Of a peer whose session is being closed: the answers wait, and are not more than it could have asked for. */
+Test(probe, questions_that_cannot_be_answered_now_do_not_pile_up)
 {
-    uint8_t header[BATON__FRAME_SIZE];
-    baton__frame_encode(frame, header);
-    fake_inject((unsigned)which, header, sizeof(header), body, size, false);
+    enum { QUESTIONS = BATON__RELEASES_MAX + 100 };
+    static handed h;
+    cut_in_the_middle(&h, true);
+    fake_set_stuck(true);
+    baton__peer *peer = h.passive->p.grants->peer;
+    baton__peer_failed(peer, -80);
     pair_pump();
-}
-
-static baton__frame to(int which, baton__frame_type type, const baton_operation *active)
-{
-    return (baton__frame){.type = type,
-                          .to_instance = connectors[which]->instance,
-                          .to_epoch = connectors[which]->epoch,
-                          .operation = active->id,
-                          .key = active->a.token,
-                          .nonce = active->a.nonce,
-                          .c = baton__reason_pack(BATON_ERR_CANCELLED)};
+    cr_assert(peer->closing);
+    baton__frame frame = to(ORIGIN, BATON__FRAME_PROBE, h.active);
+    const baton__identity *identity = baton__identity_get(connectors[CONSUMER]);
+    for (int i = 0; i < QUESTIONS; i++) {
+        frame.nonce = baton_key_random();
+        deliver(ORIGIN, &frame, identity->block, identity->size);
+    }
+    cr_assert_eq(peer->releases_count, BATON__RELEASES_MAX);
+    cr_assert_eq(pair_stats(ORIGIN).refused_limit, 100);
+    fake_set_cut(false);
+    fake_set_stuck(false);
+    fake_release();
+    for (int i = 0; i < 400 && !cuda_pair_is_over(&h); i++) {
+        pair_advance_ms(100);
+    }
+    pair_end(&h);
 }
 
 /* A grant is not ended by who does not know its token, nor by who does not say who it is. */

@@ -11,9 +11,10 @@ static void begin(void)
 {
     cuda_pair_choose_runtime();
     fake_cuda_set_forbid_sync(true);
-    open_both();
-    cuda_pair_use_pool();
+    fake_rma_reset();
     fake_rma_reach_devices(fake_cuda_peek, fake_cuda_poke);
+    open_pair(true, true);
+    cuda_pair_use_pool();
 }
 
 static void end(void)
@@ -47,7 +48,9 @@ Test(rma_cuda, a_device_that_registers_cuda_memory_reaches_it_on_either_side)
 
 Test(rma_cuda, without_gpudirect_it_is_staged_and_says_so)
 {
+    pair_close();
     fake_rma_reach_devices(NULL, NULL);
+    open_pair(true, true);
     hand_over(true, TARGET_ON_DEVICE);
     cr_assert_str_eq(report(h.active).path, "staged");
     why_not("not rma: memory of this side is of a CUDA device, which the verbs device cannot reach: GPUDirect (nvidia_peermem) is missing");
@@ -55,4 +58,17 @@ Test(rma_cuda, without_gpudirect_it_is_staged_and_says_so)
     hand_over(true, SOURCE_ON_DEVICE);
     why_not("not rma: the peer has rma switched off, no verbs device, or memory that it cannot reach");
     pair_end(&h);
+}
+
+/* Other threads ask for metadata while the connector ends, and its device is closed. */
+Test(rma_cuda, what_the_device_reaches_is_known_without_it)
+{
+    baton_descriptor *memory = cuda_pair_memory(SIZE, true);
+    baton_operation *op = NULL;
+    cr_assert_eq(baton_connector_create_readable(connectors[ORIGIN], &memory, 1, NULL, &op), BATON_OK);
+    cr_assert_null(baton__rma_why_not_memory(op));
+    pair_close();
+    cr_assert_null(baton__rma_why_not_memory(op));
+    baton_operation_destroy(op);
+    baton_descriptor_release(memory);
 }
