@@ -78,18 +78,32 @@ static bool is_of_host(const perf_buffers *buffers)
     return buffers->device.kind == BATON_DEVICE_KIND_HOST;
 }
 
+/* What describes a block of a device's memory keeps it, until nobody reaches it any more. */
+static void let_go(void *pointer, size_t size, void *context)
+{
+    (void)pointer;
+    (void)size;
+    baton_descriptor_release(context);
+}
+
 static baton_status describe(perf_buffers *buffers, size_t slot, unsigned char *memory)
 {
     baton_descriptor **list = &buffers->descriptors[slot * buffers->count];
+    baton_descriptor *block = buffers->blocks[slot]; /* NULL: of the host */
+    baton_release_fn release = block != NULL ? let_go : NULL;
     baton_status status = BATON_OK;
-    if (buffers->stride != 0) {
-        status = baton_descriptor_create_strided(memory, buffers->size / buffers->segments, buffers->stride, buffers->segments,
-                                                 buffers->device, NULL, NULL, list);
-    }
-    for (size_t i = 0; status == BATON_OK && buffers->stride == 0 && i < buffers->segments; i++) {
-        status = baton_descriptor_from_pointer(memory + place_of(buffers, i) * place_size(buffers),
-                                               begin_of(buffers, i + 1) - begin_of(buffers, i), buffers->device, NULL, NULL,
-                                               &list[i]);
+    for (size_t i = 0; status == BATON_OK && i < buffers->count; i++) {
+        if (buffers->stride != 0) {
+            status = baton_descriptor_create_strided(memory, buffers->size / buffers->segments, buffers->stride, buffers->segments,
+                                                     buffers->device, release, block, list);
+        } else {
+            status = baton_descriptor_from_pointer(memory + place_of(buffers, i) * place_size(buffers),
+                                                   begin_of(buffers, i + 1) - begin_of(buffers, i), buffers->device, release, block,
+                                                   &list[i]);
+        }
+        if (status == BATON_OK && block != NULL) {
+            (void)baton_descriptor_acquire(block);
+        }
     }
     return status == BATON_OK ? BATON_OK : perf_fail_baton(status, "a descriptor");
 }

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "device/device.h"
+#include "memory/descriptor.h"
 #include <baton/pool.h>
 
 static bool peer_is_on_device(const baton_operation *op, const baton__grant *grant)
@@ -32,6 +33,9 @@ static const char *objection_to_memory(const baton_operation *op)
         /* UCX would learn it from a call that fails in the middle of the operation, and verbs devices do not register such memory either. */
         if (!baton_descriptor_is_exportable(descriptor)) {
             return "CUDA lets nobody else into its memory, as that of cudaMallocAsync; that of a baton_pool is better";
+        }
+        if (descriptor->release == NULL) {
+            return "a descriptor has no release callback, which tells its owner when nobody reaches the memory any more";
         }
     }
     return NULL;

@@ -125,6 +125,22 @@ Test(direct, managed_memory_what_nobody_else_can_open_and_a_mixture_are_staged)
 }
 
 /* What the transport calls of CUDA belongs to one. */
+Test(direct, memory_whose_owner_would_not_hear_of_its_end_is_staged)
+{
+    static handed h;
+    void *memory = NULL;
+    h = (handed){.count = 1, .size = 2 * CHUNK, .read = true};
+    h.target[0] = cuda_pair_memory(2 * CHUNK, true);
+    cr_assert_eq((int)cudaMalloc(&memory, 2 * CHUNK), 0);
+    cr_assert_eq(baton_descriptor_from_pointer(memory, 2 * CHUNK, (baton_device){BATON_DEVICE_KIND_CUDA, 0}, NULL, NULL, &h.source[0]), BATON_OK);
+    cuda_pair_fill(h.source[0], 0);
+    pair_offer(&h, BATON_COMPLETION_COMMIT, 0);
+    finish(&h);
+    cr_assert_not_null(strstr(report_of(h.passive).why_staged, "no release callback"));
+    pair_end(&h);
+    cr_assert_eq((int)cudaFree(memory), 0);
+}
+
 static void free_memory(void *memory, size_t size, void *context)
 {
     (void)size;
