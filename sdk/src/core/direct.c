@@ -18,24 +18,42 @@ static void say_why_not(baton_operation *op, const char *why)
     }
 }
 
+/* What was found out about a descriptor: once, since CUDA is asked (descriptor->direct). */
+enum { NOT_ASKED, FINE, MANAGED, PRIVATE, UNHEARD };
+
+static const char *const words[] = {
+    [MANAGED] = "its memory is managed by CUDA, and may be on either side",
+    [PRIVATE] = "CUDA lets nobody else into its memory, as that of cudaMallocAsync; that of a baton_pool is better",
+    [UNHEARD] = "a descriptor has no release callback, which tells its owner when nobody reaches the memory any more",
+};
+
+static uint8_t look_at(const baton_descriptor *descriptor, const baton__lane_table *lanes)
+{
+    if (!lanes->is_device_memory(descriptor->device.id, descriptor->pointer)) {
+        return MANAGED;
+    }
+    /* UCX would learn it from a call that fails in the middle of the operation, and verbs devices do not register such memory either. */
+    if (!baton_descriptor_is_exportable(descriptor)) {
+        return PRIVATE;
+    }
+    return descriptor->release == NULL ? UNHEARD : FINE;
+}
+
 static const char *objection_to_memory(const baton_operation *op)
 {
     for (uint32_t i = 0; i < op->count; i++) {
-        const baton_descriptor *descriptor = op->descriptors[i];
-        baton_device device = baton_descriptor_device(descriptor);
-        const baton__device_table *table = baton__device_find(device.kind);
-        if (table->lanes == NULL) {
+        baton_descriptor *descriptor = op->descriptors[i];
+        const baton__lane_table *lanes = baton__device_find(descriptor->device.kind)->lanes;
+        if (lanes == NULL) {
             return "some of its memory is the host's";
         }
-        if (!table->lanes->is_device_memory(device.id, baton_descriptor_pointer(descriptor))) {
-            return "its memory is managed by CUDA, and may be on either side";
+        uint8_t found = __atomic_load_n(&descriptor->direct, __ATOMIC_RELAXED);
+        if (found == NOT_ASKED) {
+            found = look_at(descriptor, lanes);
+            __atomic_store_n(&descriptor->direct, found, __ATOMIC_RELAXED);
         }
-        /* UCX would learn it from a call that fails in the middle of the operation, and verbs devices do not register such memory either. */
-        if (!baton_descriptor_is_exportable(descriptor)) {
-            return "CUDA lets nobody else into its memory, as that of cudaMallocAsync; that of a baton_pool is better";
-        }
-        if (descriptor->release == NULL) {
-            return "a descriptor has no release callback, which tells its owner when nobody reaches the memory any more";
+        if (found != FINE) {
+            return words[found];
         }
     }
     return NULL;
@@ -231,17 +249,6 @@ baton_status baton__direct_end(baton_operation *op, baton_status reason)
     return op->a.exposed && !known && baton__hold_active(op) ? BATON_ERR_QUARANTINED : reason;
 }
 
-static baton__grant *grant_of(baton_connector *connector, const baton__frame *frame)
-{
-    const baton_operation *op = baton__passive_find(connector, &frame->operation);
-    for (baton__grant *grant = op == NULL ? NULL : op->p.grants; grant != NULL; grant = grant->next) {
-        if (baton_key_equal(&grant->nonce, &frame->nonce)) {
-            return grant;
-        }
-    }
-    return NULL;
-}
-
 static bool is_over(const baton__grant *grant)
 {
     return grant == NULL || (grant->state != BATON__GRANT_ACTIVE && grant->state != BATON__GRANT_CLOSING);
@@ -254,7 +261,8 @@ void baton__direct_probe(baton_connector *connector, const baton__frame *frame, 
         BATON__COUNT(connector, refused_address);
         return;
     }
-    baton__grant *grant = grant_of(connector, frame);
+    baton_operation *op = baton__passive_find(connector, &frame->operation);
+    baton__grant *grant = op == NULL ? NULL : baton__grant_of_nonce(op, &frame->nonce);
     if (grant != NULL && !baton_key_equal(&grant->token, &frame->key)) {
         BATON__COUNT(connector, refused_token);
         return;

@@ -15,6 +15,8 @@ void baton__passive_fetch(const baton_connector *connector, const baton_uuid *id
 void baton__passive_open(baton__peer *peer, const baton__frame *frame, const baton__block *block, const uint8_t *tail);
 /* REFUSE for an OPEN. */
 void baton__passive_refuse(baton__peer *peer, const baton__frame *open, baton_status reason);
+/* NULL: none of its grants has it. */
+baton__grant *baton__grant_of_nonce(baton_operation *operation, const baton_key *nonce);
 /* Any other frame of an active side. */
 void baton__passive_frame(baton_connector *connector, const baton__frame *frame,
                           const baton__payload *payload);

@@ -91,7 +91,7 @@ static baton_status judge(const baton_operation *op, const baton__frame *frame)
     return op->p.granted >= op->readers ? BATON_ERR_TAKEN : BATON_OK;
 }
 
-static baton__grant *grant_of_nonce(baton_operation *op, const baton_key *nonce)
+baton__grant *baton__grant_of_nonce(baton_operation *op, const baton_key *nonce)
 {
     for (baton__grant *grant = op->p.grants; grant != NULL; grant = grant->next) {
         if (baton_key_equal(&grant->nonce, nonce)) {
@@ -205,7 +205,7 @@ void baton__passive_open(baton__peer *peer, const baton__frame *frame, const bat
         return;
     }
     baton__peer_heard(peer);
-    baton__grant *grant = grant_of_nonce(op, &frame->nonce);
+    baton__grant *grant = baton__grant_of_nonce(op, &frame->nonce);
     if (grant != NULL) {
         reopen(peer, grant, frame);
         return;
@@ -357,7 +357,7 @@ void baton__passive_frame(baton_connector *connector, const baton__frame *frame,
                           const baton__payload *payload)
 {
     baton_operation *op = baton__passive_find(connector, &frame->operation);
-    baton__grant *grant = op == NULL ? NULL : grant_of_nonce(op, &frame->nonce);
+    baton__grant *grant = op == NULL ? NULL : baton__grant_of_nonce(op, &frame->nonce);
     if (grant == NULL) {
         bool released = !reads_on(frame) && baton__hold_released(connector, frame);
         if (!released && !baton__tombstone_answer(connector, frame)) {

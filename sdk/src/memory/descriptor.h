@@ -5,7 +5,7 @@
 #include "base/layout.h"
 #include <baton/descriptor.h>
 
-/* Immutable but for the count, and for the gate, which changes while no operation is made over it. */
+/* Immutable but for the counts and what is found out once, and for the gate, which changes while no operation is made over it. */
 struct baton_descriptor {
     uint32_t references; /* __atomic */
     baton_device device;
@@ -17,6 +17,7 @@ struct baton_descriptor {
     baton_release_fn release; /* NULL: the owner does not learn when the memory is quiet */
     void *context;
     struct baton__registration_link *links; /* __atomic; registration.h */
+    uint8_t direct; /* __atomic; what the operations over it have found out, 0: nothing yet (core/direct.c) */
     struct baton__gate *gate; /* NULL: the memory can be touched at any time */
     const struct baton_pool *pool; /* NULL: not a piece of one */
     const baton_tensor *tensor;    /* NULL or tensor_storage */

@@ -215,3 +215,21 @@ Test(direct, a_device_that_fails_ends_the_operation_and_says_so)
     }
     hand_over(true, BATON_COMPLETION_COMMIT, 1, CHUNK, BOTH);
 }
+
+/* Operation after operation over the same descriptors: a CUDA call for each of thousands would take longer than the rest. */
+Test(direct, cuda_is_asked_about_a_descriptor_once)
+{
+    static handed h;
+    cuda_pair_begin(&h, true, 4, CHUNK, BATON_COMPLETION_COMMIT, 0, BOTH);
+    finish(&h);
+    baton_operation_destroy(h.active);
+    baton_operation_destroy(h.passive);
+    uint64_t asked = fake_cuda_calls("cudaIpcGetMemHandle");
+    uint64_t looked = fake_cuda_calls("cudaPointerGetAttributes");
+    pair_offer(&h, BATON_COMPLETION_COMMIT, 0);
+    cr_assert_eq(fake_cuda_calls("cudaIpcGetMemHandle"), asked);
+    cr_assert_eq(fake_cuda_calls("cudaPointerGetAttributes"), looked);
+    CUDA_PAIR_UNTIL(cuda_pair_is_over(&h));
+    h.active_over = h.passive_over = 1;
+    pair_end(&h);
+}
