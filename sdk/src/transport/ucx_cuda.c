@@ -5,6 +5,7 @@
  * waiting for each; then baton's lanes of copies are the better way.
  */
 #include "transport/ucx.h"
+#include "transport/ucx_domain.h"
 
 #include "base/error.h"
 #include "base/options.h"
@@ -34,13 +35,8 @@ enum { DOMAINS_MAX = 64 };
 
 static bool domain_registers_cuda(uct_component_h component, const char *name)
 {
-    uct_md_config_t *config;
     uct_md_h md;
-    ucs_status_t status = uct_md_config_read(component, NULL, NULL, &config);
-    if (status == UCS_OK) {
-        status = uct_md_open(component, name, config, &md);
-        uct_config_release(config);
-    }
+    ucs_status_t status = baton__ucx_open_domain(component, name, &md);
     if (status != UCS_OK) {
         return false;
     }

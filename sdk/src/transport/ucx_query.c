@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "transport/ucx.h"
+#include "transport/ucx_domain.h"
 #include "transport/ucx_trial.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -189,13 +190,8 @@ static baton_status add_resources(query *self, uct_md_h md)
 static baton_status add_domain(query *self, uct_component_h component, const char *name,
                                const char *domain)
 {
-    uct_md_config_t *config;
     uct_md_h md;
-    ucs_status_t status = uct_md_config_read(component, NULL, NULL, &config);
-    if (status == UCS_OK) {
-        status = uct_md_open(component, domain, config, &md);
-        uct_config_release(config);
-    }
+    ucs_status_t status = baton__ucx_open_domain(component, domain, &md);
     if (status != UCS_OK) {
         return add(self->list, name, domain, BATON_TRANSPORT_UNKNOWN, BATON_TRANSPORT_BROKEN,
                    "UCX cannot open it: %s", ucs_status_string(status));

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mapped_range.h"
 #include "transport/ucx.h"
+#include "transport/ucx_domain.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,17 +51,6 @@ static uct_component_h find_component(const char *name)
     }
     uct_release_component_list(list);
     return found;
-}
-
-static ucs_status_t open_domain(uct_component_h component, const char *name, uct_md_h *md_out)
-{
-    uct_md_config_t *config;
-    ucs_status_t status = uct_md_config_read(component, NULL, NULL, &config);
-    if (status == UCS_OK) {
-        status = uct_md_open(component, name, config, md_out);
-        uct_config_release(config);
-    }
-    return status;
 }
 
 static ucs_status_t allocate(segment *s, size_t size)
@@ -117,7 +107,7 @@ static ucs_status_t create(segment *s, size_t size, uint8_t kind)
     if (component == NULL) {
         return UCS_ERR_UNSUPPORTED;
     }
-    ucs_status_t status = open_domain(component, kinds[kind], &s->md);
+    ucs_status_t status = baton__ucx_open_domain(component, kinds[kind], &s->md);
     if (status != UCS_OK) {
         s->md = NULL;
         return status;
