@@ -18,7 +18,9 @@ set_target_properties(fake_cuda PROPERTIES
   LIBRARY_OUTPUT_DIRECTORY "${baton_test_bin}")
 
 # A UCX that reaches its memory, by LD_PRELOAD.
-add_library(ucx_cuda SHARED "${CMAKE_CURRENT_LIST_DIR}/ucx_cuda.c")
+set(baton_ucx_cuda_source
+  fake_cuda/ucx_cuda.c)
+add_library(ucx_cuda SHARED "${CMAKE_CURRENT_LIST_DIR}/../${baton_ucx_cuda_source}")
 target_link_libraries(ucx_cuda PRIVATE baton_compile baton_dependencies)
 target_include_directories(ucx_cuda PRIVATE "${CMAKE_CURRENT_LIST_DIR}")
 target_include_directories(ucx_cuda SYSTEM PRIVATE "${BATON_CUDA_INCLUDE_DIR}")
