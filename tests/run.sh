@@ -225,7 +225,7 @@ run_fuzzers() {
             in_session "$builds/fuzz/tests/bin/seed/$name" "${corpus[0]}"
         fi
         run_step "fuzz $name" env "LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp" \
-            "$fuzzer" "-max_total_time=$fuzz_seconds" -rss_limit_mb=4096 "-artifact_prefix=$scratch/" \
+            "$fuzzer" "-max_total_time=$fuzz_seconds" -error_exitcode=1 -rss_limit_mb=4096 "-artifact_prefix=$scratch/" \
             -print_final_stats=0 "${corpus[@]}"
     done
     if [[ $found == no ]]; then

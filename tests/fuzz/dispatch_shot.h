@@ -62,7 +62,7 @@ static inline size_t tail_of(const baton__frame *open)
 {
     bool read = baton__open_kind(open->d) == BATON_OPERATION_READ;
     bool write = baton__open_kind(open->d) == BATON_OPERATION_WRITE;
-    switch (open->d >> 17 & 0x7F) {
+    switch (open->d >> 17 & 0x77) { /* without 8: its memory is a device's, which says nothing of a tail */
     case 0:
         return 0;
     case 1: /* keys */
