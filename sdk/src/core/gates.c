@@ -160,10 +160,10 @@ void baton__gates_begin(baton_operation *op)
 
 void baton__gates_leave(baton_operation *op)
 {
-    baton__gates *gates = op->gates;
     if ((op->staged & BATON__STAGED_BY_GATE) == 0) {
-        return;
+        return; /* without a look at what is in none of the first lines */
     }
+    baton__gates *gates = op->gates;
     baton_loop_timer_stop(op->connector->loop, &gates->timer);
     if (gates->watched) {
         baton__gate_watch_end(gates->list[gates->open], &gates->watch);

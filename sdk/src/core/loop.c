@@ -28,6 +28,9 @@
 enum { LOOK_EVERY = 16, LOOK_SELDOM = 256, YIELD_EVERY = 256 };
 #define LOOK_AFTER_NS (50 * BATON__NS_PER_US)
 
+/* Timers in one turn: of 100,000 that are due at once, each is told while the caches have it, and others get their turn. */
+enum { FIRE_MOST = 128 };
+
 /* Wake-ups of UCX's shared memory go through an abstract socket, which containers with a network of
  * their own do not share: then they are lost, and this is the longest that a message waits. */
 #define SLEEP_CAP_NS (100 * BATON__NS_PER_MS)
@@ -73,7 +76,7 @@ void baton__loop_destroy(baton_loop *loop)
     if (loop == NULL) {
         return;
     }
-    baton__timer_heap_fini(&loop->timers);
+    baton__timers_fini(&loop->timers);
     close_all(loop);
     free(loop);
 }
@@ -198,7 +201,7 @@ static int run_timers(baton_loop *loop)
     uint64_t now = baton_loop_now_ns(loop);
     int done = 0;
     loop->firing_ns = now;
-    for (baton_timer *timer; (timer = baton__timer_heap_pop(&loop->timers, now)) != NULL; done++) {
+    for (baton_timer *timer; done < FIRE_MOST && (timer = baton__timers_pop(&loop->timers, now)) != NULL; done++) {
         timer->fire(timer);
     }
     loop->firing_ns = 0;
@@ -248,7 +251,7 @@ void baton_loop_expect(baton_loop *loop)
 
 static void set_timerfd(baton_loop *loop)
 {
-    uint64_t next = baton__timer_heap_next(&loop->timers);
+    uint64_t next = baton__timers_next(&loop->timers);
     if (next >= loop->timerfd_due_ns) {
         return; /* it fires early enough; too early costs one wake-up */
     }
@@ -347,10 +350,10 @@ baton_status baton_loop_timer_start(baton_loop *loop, baton_timer *timer, uint64
     if (loop->firing_ns != 0 && due_ns <= loop->firing_ns) {
         due_ns = loop->firing_ns + 1; /* or one that starts itself again would keep this turn for ever */
     }
-    return baton__timer_heap_start(&loop->timers, timer, due_ns);
+    return baton__timers_start(&loop->timers, timer, due_ns);
 }
 
 void baton_loop_timer_stop(baton_loop *loop, baton_timer *timer)
 {
-    baton__timer_heap_stop(&loop->timers, timer);
+    baton__timers_stop(&loop->timers, timer);
 }

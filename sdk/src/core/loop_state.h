@@ -4,7 +4,7 @@
 
 /* What loop.c and loop_source.c share. */
 #include "core/loop.h"
-#include "core/timer_heap.h"
+#include "core/timers.h"
 
 struct epoll_event;
 
@@ -18,7 +18,7 @@ struct baton_loop {
     bool armed; /* `asleep` was set, and no turn has followed */
     uint32_t asleep;
     uintptr_t owner; /* pthread_self of the thread inside, 0 if none */
-    baton__timer_heap timers;
+    baton__timers timers;
     uint64_t firing_ns; /* timers that are due by then are firing; 0 if none are */
     uint64_t timerfd_due_ns; /* what the timerfd is set to; UINT64_MAX if it is not */
     int wake_fd;

@@ -302,7 +302,7 @@ void baton__operation_begin(baton_operation *op)
 void baton__operation_requested(baton_task *task)
 {
     baton_operation *op = (baton_operation *)((char *)task - offsetof(baton_operation, task));
-    baton__operation_fetch(op, 1, 3);
+    baton__operation_fetch(op, 1, 2);
     uint32_t bits = __atomic_exchange_n(&op->requests, 0, __ATOMIC_ACQ_REL);
     if ((bits & BATON__REQUEST_BEGIN) != 0) {
         baton__operation_begin(op);

@@ -43,6 +43,10 @@ void baton__operation_let_go(baton_operation *op)
     if (__atomic_sub_fetch(&op->holders, 1, __ATOMIC_ACQ_REL) != 0) {
         return;
     }
+    if (op->descriptors == op->one) { /* without a look at how many there are: their number is in another line */
+        baton_descriptor_release(op->one[0]);
+        return;
+    }
     for (uint32_t i = 0; op->descriptors != NULL && i < op->count; i++) {
         baton_descriptor_release(op->descriptors[i]);
     }
@@ -231,7 +235,7 @@ baton_status baton_operation_fail(baton_operation *op, baton_status reason)
     if (baton__operation_status(op) > BATON_OPERATION_IN_PROGRESS) {
         return BATON_OK;
     }
-    baton__operation_fetch(op, 1, 3); /* for the owner thread, which will be at it in no time */
+    baton__operation_fetch(op, 1, 2); /* for the owner thread, which will be at it in no time */
     if (!baton__is_active(op)) {
         baton__table_fetch(&op->connector->by_id, &op->node, &op->id);
     }

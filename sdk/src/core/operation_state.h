@@ -82,8 +82,8 @@ typedef struct baton__passive {
 
 /*
  * Of 100,000 none is in any cache, and what a step costs is the cache lines that it touches: so the first four (BATON__LINE; the
- * depot begins an operation with one) are laid out by step. Asking for something takes the first; destroying takes two, telling the
- * end three; beginning and ending take the first, the second and the fourth, and so does finding it.
+ * depot begins an operation with one) are laid out by step. Asking for something takes the first; destroying takes two; ending and
+ * telling the end take three; beginning takes them all, and so does finding it: the third has the node, the fourth its key.
  */
 struct baton_operation {
     /* Any thread. */
@@ -111,19 +111,19 @@ struct baton_operation {
     baton_descriptor **descriptors; /* NULL: of a view */
     void *result;           /* active: of our ack; passive: of the peer's */
 
-    /* What was given to it. */
+    /* What ends it, besides: told, and taken out of the tables. */
     baton_operation_complete_fn on_complete;
+    baton_descriptor *one[1]; /* descriptors, where there is one */
+    baton__node node;       /* passive: by id; active: by nonce */
+    baton_timer deadline_timer;
+
+    /* What was given to it, and how it is found. */
     baton_operation_event_fn on_event;
     void *context;
-    baton_descriptor *one[1]; /* descriptors, where there is one */
+    baton_uuid id;
     baton__layout layout;
     uint32_t count;         /* descriptors; of a view the peer's */
     uint32_t readers;
-
-    /* How it is found. */
-    baton_uuid id;
-    baton__node node;       /* passive: by id; active: by nonce */
-    baton_timer deadline_timer;
 
     /* Whatever else; any thread again, but written once. */
     baton__run one_run[1];  /* of the layout, where there is one descriptor */
@@ -175,7 +175,7 @@ static inline void baton__operation_fetch(const baton_operation *op, size_t firs
 
 _Static_assert(sizeof(void *) != 8 || offsetof(baton_operation, ready_next) == BATON__LINE, "an operation's first line");
 _Static_assert(sizeof(void *) != 8 || offsetof(baton_operation, on_complete) == 2 * BATON__LINE, "an operation's second line");
-_Static_assert(sizeof(void *) != 8 || offsetof(baton_operation, id) == 3 * BATON__LINE, "an operation's third line");
+_Static_assert(sizeof(void *) != 8 || offsetof(baton_operation, on_event) == 3 * BATON__LINE, "an operation's third line");
 _Static_assert(sizeof(void *) != 8 || offsetof(baton_operation, one_run) == 4 * BATON__LINE, "an operation's fourth line");
 
 #endif

@@ -2,38 +2,38 @@
 #ifndef BATON_CORE_TIMER_HEAP_H
 #define BATON_CORE_TIMER_HEAP_H
 
-#include <baton/loop.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/*
- * Timers by due time, for 100,000 of them that are nearly all stopped before they are due. A heap of four children (LaMarca and
- * Ladner, "The Influence of Caches on the Performance of Heaps", 1996) whose items carry the due time, so that finding an item's
- * place reads and writes nothing but the heap: the timers themselves lie all over memory. A stopped timer only leaves its item
- * behind; such items go when they come to the top, or all at once when they are more than the others and than a handful. So stopping
- * costs constant time, amortised; starting and popping cost the logarithm of the number that run.
- *
- * An item names its timer by a ticket, which the timer keeps while it runs. `items` is always a permutation of all tickets: those
- * from `used` on are free. Owner thread only.
- */
+/* When the timer with that ticket is due; timers.h. */
 typedef struct baton__timer_item {
     uint64_t due_ns;
     size_t ticket;
 } baton__timer_item;
 
+/* Says if an item is to stay; called once for each. */
+typedef bool (*baton__timer_item_stays_fn)(void *context, const baton__timer_item *item);
+
+/*
+ * Items by due time, in a heap of four children (LaMarca and Ladner, "The Influence of Caches on the Performance of Heaps", 1996).
+ * Zeroed memory is an empty one.
+ */
 typedef struct baton__timer_heap {
     baton__timer_item *items;
-    baton_timer **timers; /* by ticket; NULL: stopped */
-    size_t used;          /* items, those of stopped timers included */
-    size_t stopped;
-    size_t capacity; /* of both */
+    size_t used;
+    size_t capacity;
 } baton__timer_heap;
 
 void baton__timer_heap_fini(baton__timer_heap *heap);
-/* Starts or moves; moving needs no memory. Errors: ERR_OUT_OF_MEMORY. */
-baton_status baton__timer_heap_start(baton__timer_heap *heap, baton_timer *timer, uint64_t due_ns);
-void baton__timer_heap_stop(baton__timer_heap *heap, baton_timer *timer);
-/* The earliest due time, UINT64_MAX if there is none. */
-uint64_t baton__timer_heap_next(baton__timer_heap *heap);
-/* Stops and returns the earliest timer that is due, NULL if none is. */
-baton_timer *baton__timer_heap_pop(baton__timer_heap *heap, uint64_t now_ns);
+/* Room for so many items in all. False: no memory. */
+bool baton__timer_heap_reserve(baton__timer_heap *heap, size_t capacity);
+/* There is room. */
+void baton__timer_heap_push(baton__timer_heap *heap, baton__timer_item item);
+/* The earliest; NULL: there is none. */
+const baton__timer_item *baton__timer_heap_top(const baton__timer_heap *heap);
+/* There is one. */
+void baton__timer_heap_pop(baton__timer_heap *heap);
+void baton__timer_heap_filter(baton__timer_heap *heap, baton__timer_item_stays_fn stays, void *context);
 
 #endif

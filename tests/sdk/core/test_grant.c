@@ -32,7 +32,7 @@ static void free_spares(int first)
     }
 }
 
-static baton__timer_heap *timers_of_origin(void)
+static baton__timers *timers_of_origin(void)
 {
     return &connectors[ORIGIN]->loop->timers;
 }
