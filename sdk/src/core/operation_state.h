@@ -75,15 +75,15 @@ typedef struct baton__active {
 /* The passive half. */
 typedef struct baton__passive {
     baton__grant *grants;
-    uint32_t granted;  /* grants that are active or complete */
-    uint32_t complete;
     uint32_t failed;
+    uint16_t granted;  /* grants that are active or complete: no more than readers */
+    uint16_t complete;
 } baton__passive;
 
 /*
  * Of 100,000 none is in any cache, and what a step costs is the cache lines that it touches: so the first four (BATON__LINE; the
  * depot begins an operation with one) are laid out by step. Asking for something takes the first; destroying takes two; ending and
- * telling the end take three; beginning takes them all, and so does finding it: the third has the node, the fourth its key.
+ * telling the end take three; beginning takes them all. Finding it reads the third.
  */
 struct baton_operation {
     /* Any thread. */
@@ -109,11 +109,11 @@ struct baton_operation {
     int native;
     baton__passive p;       /* of a passive one */
     baton_descriptor **descriptors; /* NULL: of a view */
+    baton_descriptor *one[1]; /* descriptors, where there is one */
     void *result;           /* active: of our ack; passive: of the peer's */
 
     /* What ends it, besides: told, and taken out of the tables. */
     baton_operation_complete_fn on_complete;
-    baton_descriptor *one[1]; /* descriptors, where there is one */
     baton__node node;       /* passive: by id; active: by nonce */
     baton_timer deadline_timer;
 

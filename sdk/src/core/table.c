@@ -69,7 +69,7 @@ void baton__table_add(baton__table *table, baton__node *node, const void *key)
     if (table->count >= table->size / 2 && table->size <= UINT32_MAX / 4) {
         grow(table);
     }
-    node->key = key;
+    memcpy(node->key, key, sizeof(node->key));
     link_in(&table->buckets[bucket_of(table, key, table->size)], node);
     table->count++;
 }

@@ -15,11 +15,13 @@
  *
  * One thread, but for baton__table_fetch. A node is 0 where it is in no table.
  */
+enum { BATON__TABLE_KEY = 16 };
+
 typedef struct baton__node baton__node;
 struct baton__node {
     baton__node *next;
-    baton__node **link; /* atomic: what points to it; NULL: in no table */
-    const void *key;
+    baton__node **link;                      /* atomic: what points to it; NULL: in no table */
+    uint64_t key[BATON__TABLE_KEY / 8]; /* here, so that looking at a node is one miss */
 };
 
 typedef struct baton__table {
@@ -29,14 +31,12 @@ typedef struct baton__table {
     uint64_t secret[2];
 } baton__table;
 
-enum { BATON__TABLE_KEY = 16 };
-
 /* False: no memory; nothing is to be undone. */
 bool baton__table_init(baton__table *table);
 /* The nodes that are still in it are left alone. */
 void baton__table_fini(baton__table *table);
 
-/* key: stays where it is and as it is while the node is in the table. */
+/* key: copied. */
 void baton__table_add(baton__table *table, baton__node *node, const void *key);
 /* A node that is in no table: nothing happens. */
 void baton__table_remove(baton__table *table, baton__node *node);
