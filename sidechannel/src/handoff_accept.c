@@ -160,6 +160,9 @@ baton_status baton_handoff_accept(baton_handoff *handoff, baton_descriptor *cons
 baton_status baton__handoff_verdict(baton_handoff *handoff)
 {
     char what[192];
+    if (baton__record_is_complete(&handoff->record)) {
+        return BATON_OK;
+    }
     baton__handoff_describe(handoff, what, sizeof(what));
     return baton__record_verdict(&handoff->record, what);
 }

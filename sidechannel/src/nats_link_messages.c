@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/copy_text.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "nats_link_state.h"
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -258,7 +258,9 @@ baton_status baton__nats_link_publish(baton__nats_link *link, const char *subjec
             return baton__fail(BATON_ERR_NATS, "NATS: a reply token of more than %d bytes",
                                REPLY_TOKEN_MAX);
         }
-        (void)snprintf(reply, sizeof(reply), "%s.%s", link->inbox, reply_token);
+        size_t length = baton__copy_text(reply, sizeof(link->inbox), link->inbox);
+        reply[length++] = '.';
+        (void)baton__copy_text(reply + length, sizeof(reply) - length, reply_token);
     }
     natsStatus got = send(connection->nats, subject, reply_token == NULL ? NULL : reply,
                           traceparent, data, (int)size);

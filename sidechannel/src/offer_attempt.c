@@ -7,9 +7,10 @@
  */
 #include "offer.h"
 
+#include "base/copy_text.h"
+
 #include "base/clock.h"
 #include "base/log.h"
-#include <stdio.h>
 #include <string.h>
 
 enum { CLAIM_MAX_MS = 2000, BACKOFF_MAX_MS = 500 };
@@ -85,7 +86,7 @@ static void on_granted(baton_offer *offer)
         return;
     }
     offer->grants = offer->attempt;
-    (void)snprintf(offer->consumer, sizeof(offer->consumer), "%s", report.peer);
+    (void)baton__copy_text(offer->consumer, sizeof(offer->consumer), report.peer);
     baton__record_grant(&offer->record, offer->consumer, offer->grants, offer->operation);
     if (offer->state != BATON__OFFER_ENDING) {
         baton__offer_enter(offer, BATON__OFFER_GRANTED);

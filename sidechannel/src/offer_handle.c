@@ -29,12 +29,13 @@ static baton_status await(baton_offer *offer, uint32_t timeout_ms)
     if (status != BATON_OK) {
         return status;
     }
-    describe(offer, what);
     if (baton__session_is_owner(offer->session)) {
+        describe(offer, what);
         return baton__fail(BATON_ERR_WRONG_THREAD,
                            "%s: the owner thread cannot wait for it; use on_complete", what);
     }
     if (!baton__session_wait(offer->session, &offer->record.ended, timeout_ms)) {
+        describe(offer, what);
         return baton__fail(BATON_ERR_TIMED_OUT, "%s: not over after %u ms; it goes on", what,
                            timeout_ms);
     }
@@ -55,7 +56,7 @@ baton_status baton_offer_wait(baton_offer *offer, uint32_t timeout_ms, baton_out
     if (status == BATON_OK && outcome_out != NULL) {
         status = baton__record_read(&offer->record, outcome_out);
     }
-    if (status != BATON_OK) {
+    if (status != BATON_OK || baton__record_is_complete(&offer->record)) {
         return status;
     }
     describe(offer, what);

@@ -6,11 +6,11 @@
 #include "ping.h"
 
 #include "base/clock.h"
+#include "base/copy_text.h"
 #include "base/error.h"
 #include "base/name.h"
 #include "table.h"
 #include "worker.h"
-#include <stdio.h>
 #include <string.h>
 
 typedef struct baton__ping {
@@ -44,8 +44,8 @@ static void begin(baton_task *task)
     baton__session *session = ping->session;
     baton__message message = {
         .type = BATON__MESSAGE_PING, .id = ping->id, .attempt = 1, .key = ping->key};
-    (void)snprintf(message.origin, sizeof(message.origin), "%s", session->name);
-    (void)snprintf(message.worker, sizeof(message.worker), "%s", ping->to);
+    (void)baton__copy_text(message.origin, sizeof(message.origin), session->name);
+    (void)baton__copy_text(message.worker, sizeof(message.worker), ping->to);
     DL_APPEND(session->pings, ping);
     ping->begin_ns = baton__session_now_ns(session);
     baton_status status = baton__session_is_closing(session)
@@ -83,8 +83,8 @@ void baton__ping_answer(baton__session *session, const baton__message *message)
                              .id = message->id,
                              .attempt = message->attempt,
                              .key = message->key};
-    (void)snprintf(answer.origin, sizeof(answer.origin), "%s", message->origin);
-    (void)snprintf(answer.worker, sizeof(answer.worker), "%s", session->name);
+    (void)baton__copy_text(answer.origin, sizeof(answer.origin), message->origin);
+    (void)baton__copy_text(answer.worker, sizeof(answer.worker), session->name);
     baton__session_send(session, BATON__SUBJECT_DONE, message->origin, &answer, false);
 }
 

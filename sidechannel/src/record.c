@@ -120,6 +120,11 @@ baton_status baton__record_read(const baton__record *record, baton_outcome *out)
     return BATON_OK;
 }
 
+bool baton__record_is_complete(const baton__record *record)
+{
+    return baton__record_is_over(record) && record->now.status == BATON_OPERATION_COMPLETE; /* which no longer changes */
+}
+
 baton_status baton__record_verdict(const baton__record *record, const char *what)
 {
     baton_outcome now = snapshot(record);

@@ -39,7 +39,8 @@ void baton__record_end(baton__record *record, const baton_outcome *outcome);
 bool baton__record_is_over(const baton__record *record);
 /* Fills up to out->struct_size. Errors: ERR_INVALID_ARGUMENT. */
 baton_status baton__record_read(const baton__record *record, baton_outcome *out);
-/* BATON_OK if COMPLETE, else the reason, with the error text set. For what is over. */
+bool baton__record_is_complete(const baton__record *record);
+/* BATON_OK if COMPLETE, else the reason, with the error text set; what: who it is. For what is over. */
 baton_status baton__record_verdict(const baton__record *record, const char *what);
 
 #endif

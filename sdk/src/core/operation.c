@@ -2,10 +2,10 @@
 /* States, end and telling of an operation: owner thread. operation_api.c has what other threads call. */
 #include "core/connector.h"
 
+#include "base/copy_text.h"
 #include "base/error.h"
 #include "base/log.h"
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,7 +175,7 @@ void baton__operation_end(baton_operation *op, baton_status reason, int native)
 void baton__operation_note_transport(baton_operation *op, baton__peer *peer)
 {
     if (op->transport[0] == '\0' && peer != NULL) {
-        (void)snprintf(op->transport, sizeof(op->transport), "%s", baton__peer_transport(peer));
+        (void)baton__copy_text(op->transport, sizeof(op->transport), baton__peer_transport(peer));
     }
 }
 

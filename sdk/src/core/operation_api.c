@@ -271,8 +271,9 @@ void baton_operation_destroy(baton_operation *op)
     }
     baton__operation_fetch(op, 0, 1);
     baton__view_abandon(op);
-    baton_status status = baton_operation_close(op, BATON_FOREVER);
-    if (status != BATON_OK && status != BATON_ERR_WRONG_THREAD && status != BATON_ERR_QUARANTINED) {
+    bool may_wait = !baton_loop_is_owner(op->connector->loop); /* not inside of a callback */
+    baton_status status = may_wait ? baton_operation_close(op, BATON_FOREVER) : baton_operation_cancel(op);
+    if (status != BATON_OK && status != BATON_ERR_QUARANTINED) {
         BATON__ERROR("operation destroy: %s", baton_error_text());
     }
     baton__operation_unref(op);

@@ -165,6 +165,9 @@ baton_status baton__timers_start(baton__timers *timers, baton_timer *timer, uint
     if (run == NULL || !baton__timer_run_append(run, item)) {
         baton__timer_heap_push(&timers->heap, item);
     }
+    if (due_ns < timers->not_before_ns) {
+        timers->not_before_ns = due_ns;
+    }
     return BATON_OK;
 }
 
@@ -191,8 +194,12 @@ uint64_t baton__timers_next(baton__timers *timers)
 baton_timer *baton__timers_pop(baton__timers *timers, uint64_t now_ns)
 {
     size_t place = 0;
+    if (now_ns < timers->not_before_ns) {
+        return NULL;
+    }
     const baton__timer_item *item = earliest(timers, &place);
     if (item == NULL || item->due_ns > now_ns) {
+        timers->not_before_ns = item == NULL ? UINT64_MAX : item->due_ns;
         return NULL;
     }
     baton_timer *timer = timers->tickets[item->ticket].timer;

@@ -29,6 +29,7 @@ typedef struct baton__timers {
     baton__timer_run runs[BATON__TIMER_RUNS];
     baton__timer_heap heap;
     baton__timer_ticket *tickets;
+    uint64_t not_before_ns; /* none is due before: what most looks find out without looking */
     size_t free;     /* a free ticket; only if there is one */
     size_t used;     /* items, those of stopped timers included */
     size_t stopped;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "device/device.h"
 
+#include "base/copy_text.h"
 #include "base/error.h"
 #include "base/options.h"
 #include "device/describe.h"
@@ -108,11 +109,11 @@ void baton_device_print(baton_device device, char text[BATON_DEVICE_TEXT_SIZE])
 {
     const device_row *row = find_row(device.kind);
     if (row == NULL) {
-        (void)snprintf(text, BATON_DEVICE_TEXT_SIZE, "unknown");
+        (void)baton__copy_text(text, BATON_DEVICE_TEXT_SIZE, "unknown");
     } else if (row->has_ids) {
         (void)snprintf(text, BATON_DEVICE_TEXT_SIZE, "%s:%" PRIu32, row->name, device.id);
     } else {
-        (void)snprintf(text, BATON_DEVICE_TEXT_SIZE, "%s", row->name);
+        (void)baton__copy_text(text, BATON_DEVICE_TEXT_SIZE, row->name);
     }
 }
 
