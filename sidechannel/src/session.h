@@ -58,6 +58,7 @@ typedef struct baton__session {
     struct baton__ping *pings; /* list */
     baton_handoff *reports; /* list: acknowledgements of record that are collected */
     uint32_t reports_count;
+    uint64_t reports_bytes; /* of memory that they keep */
     baton_timer report_timer;
     baton_timer held_timer;
     baton_timer pause_timer; /* keeps leases that only NATS renews, while we are disconnected */

@@ -203,6 +203,43 @@ Test(handoff_record, a_server_of_small_messages_gets_small_messages)
     end(&self);
 }
 
+/* Whether it was sent with that it is due. */
+typedef struct due {
+    baton_handoff *handoff;
+    bool was_sent;
+} due;
+
+static void acknowledge_and_look(void *context)
+{
+    due *self = context;
+    acknowledge_by_nats(self->handoff);
+    self->was_sent = self->handoff->session->reports == NULL;
+}
+
+static bool is_sent_at_once(scene *self, baton_service *service, size_t size)
+{
+    baton_descriptor *memory = test_memory(size, seed);
+    baton_offer *offer =
+        test_make_offer(self->pair.a, "pool", memory, OPTIONS(APPLICATION, .nobody = BATON_ABSENCE_WAIT));
+    due of = {.handoff = transfer(service)};
+    cr_assert_eq(baton__session_call(of.handoff->session, acknowledge_and_look, &of), BATON_OK);
+    test_expect(offer, BATON_OK);
+    baton_handoff_destroy(of.handoff);
+    baton_descriptor_release(memory);
+    return of.was_sent;
+}
+
+Test(handoff_record, what_keeps_much_memory_is_not_kept_for_it)
+{
+    baton_service *service = NULL;
+    scene self = {0};
+    begin(&self);
+    cr_assert_eq(baton_worker_serve(self.pair.b, "pool", NULL, NULL, NULL, &service), BATON_OK);
+    cr_expect_not(is_sent_at_once(&self, service, 1000));
+    cr_expect(is_sent_at_once(&self, service, (size_t)64 << 20), "and with it the one before");
+    end(&self);
+}
+
 /* Its answer was given, and before it left the operation ended otherwise, as with a lease that runs out in the same turn. */
 static void answer_and_fail(void *context)
 {
