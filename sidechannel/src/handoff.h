@@ -93,8 +93,7 @@ struct baton_handoff {
     bool abandoned; /* finished before its operation was */
     bool on_moved_ran;
     bool is_shown;       /* delivered to the application or the ready queue */
-    bool is_reporting;   /* in the list of acknowledgements that are due */
-    bool was_reported;   /* DONE or NACK was sent */
+    bool was_reported;   /* DONE or NACK was sent, or is collected and cannot be withdrawn any more */
     baton__answer given; /* what was passed on to the operation */
     uint32_t repeat_ms;
     baton_timer
@@ -104,8 +103,7 @@ struct baton_handoff {
     baton_task cancel_task;
     baton_task deliver_task; /* where the application drives progress: the callback */
     UT_hash_handle hh;
-    struct baton_handoff *report_prev; /* list of the session */
-    struct baton_handoff *report_next;
+    struct baton__report *report; /* collected; NULL: none that could be withdrawn */
     struct baton_handoff *prev; /* ready queue of the service, under its lock */
     struct baton_handoff *next;
 };
@@ -183,8 +181,10 @@ void baton__handoffs_shut_down(baton__session *session, bool force);
 /* handoff_record.c; owner */
 /* The acknowledgement of record: soon, with those of others. */
 void baton__handoff_record(baton_handoff *handoff);
-/* It has ended otherwise: what was collected and not sent would not be true. The caller has a reference of its own. */
+/* It has ended otherwise: what was collected and not sent would not be true. */
 void baton__handoff_withdraw_record(baton_handoff *handoff);
+/* It is over: what was collected is true, and needs the handoff no more. */
+void baton__handoff_leave_record(baton_handoff *handoff);
 /* At once, and once more if it was sent before. */
 void baton__handoff_send_record(baton_handoff *handoff);
 /* What was collected. */

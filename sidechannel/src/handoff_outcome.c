@@ -88,6 +88,7 @@ void baton__handoff_finish(baton_handoff *handoff, const baton_outcome *outcome)
 {
     baton__session *session = handoff->session;
     bool is_complete = outcome->status == BATON_OPERATION_COMPLETE;
+    baton__handoff_leave_record(handoff);
     baton__handoff_enter(handoff, state_of(outcome->status));
     baton__record_end(&handoff->record, outcome);
     (void)baton__counter_add(is_complete ? &session->counters.handoffs_complete

@@ -56,9 +56,9 @@ typedef struct baton__session {
     baton__recent served;    /* attempts that we took */
     baton__backlog backlog;
     struct baton__ping *pings; /* list */
-    baton_handoff *reports; /* list: acknowledgements of record that are collected */
+    struct baton__report *reports; /* list: acknowledgements of record that are collected */
     uint32_t reports_count;
-    uint64_t reports_bytes; /* of memory that they keep */
+    size_t reports_bytes; /* of their results */
     baton_timer report_timer;
     baton_timer held_timer;
     baton_timer pause_timer; /* keeps leases that only NATS renews, while we are disconnected */
@@ -141,8 +141,6 @@ void baton__session_remove_handoff(baton__session *session, baton_handoff *hando
 baton_handoff *baton__session_find_handoff(const baton__session *session, const baton_uuid *id,
                                            uint32_t attempt);
 /* Acknowledgements of record that are due together; take returns NULL when there are no more. */
-void baton__session_add_report(baton__session *session, baton_handoff *handoff);
-void baton__session_remove_report(baton__session *session, baton_handoff *handoff);
 void baton__session_add_service(baton__session *session, baton_service *service);
 void baton__session_remove_service(baton__session *session, baton_service *service);
 

@@ -47,20 +47,6 @@ baton_handoff *baton__session_find_handoff(const baton__session *session, const 
     return handoff;
 }
 
-void baton__session_add_report(baton__session *session, baton_handoff *handoff)
-{
-    DL_APPEND2(session->reports, handoff, report_prev, report_next);
-    session->reports_count++;
-    session->reports_bytes += baton_handoff_size(handoff);
-}
-
-void baton__session_remove_report(baton__session *session, baton_handoff *handoff)
-{
-    DL_DELETE2(session->reports, handoff, report_prev, report_next);
-    session->reports_count--;
-    session->reports_bytes -= baton_handoff_size(handoff);
-}
-
 void baton__session_add_service(baton__session *session, baton_service *service)
 {
     DL_APPEND(session->services, service);

@@ -203,40 +203,54 @@ Test(handoff_record, a_server_of_small_messages_gets_small_messages)
     end(&self);
 }
 
-/* Whether it was sent with that it is due. */
-typedef struct due {
-    baton_handoff *handoff;
-    bool was_sent;
-} due;
-
-static void acknowledge_and_look(void *context)
+static void note_release(void *pointer, size_t size, void *context)
 {
-    due *self = context;
-    acknowledge_by_nats(self->handoff);
-    self->was_sent = self->handoff->session->reports == NULL;
+    (void)pointer;
+    (void)size;
+    baton__event_set(context);
 }
 
-static bool is_sent_at_once(scene *self, baton_service *service, size_t size)
+/* As if there were one already: then its timer is not started. */
+static void hold_records(void *context)
 {
-    baton_descriptor *memory = test_memory(size, seed);
-    baton_offer *offer =
-        test_make_offer(self->pair.a, "pool", memory, OPTIONS(APPLICATION, .nobody = BATON_ABSENCE_WAIT));
-    due of = {.handoff = transfer(service)};
-    cr_assert_eq(baton__session_call(of.handoff->session, acknowledge_and_look, &of), BATON_OK);
-    test_expect(offer, BATON_OK);
-    baton_handoff_destroy(of.handoff);
-    baton_descriptor_release(memory);
-    return of.was_sent;
+    ((baton__session *)context)->reports_count++;
 }
 
-Test(handoff_record, what_keeps_much_memory_is_not_kept_for_it)
+static void send_records(void *context)
 {
+    baton__session *session = context;
+    session->reports_count--;
+    cr_expect_eq(session->reports_count, 1, "it was collected, and not sent");
+    baton__handoffs_send_records(session);
+    cr_expect_eq(session->reports_count, 0);
+}
+
+/* Its buffer is free for the next one with the end of the handoff, and not with the message. */
+Test(handoff_record, what_is_collected_keeps_no_memory)
+{
+    static unsigned char bytes[1000];
+    baton__event released = BATON__EVENT_INIT;
+    baton_descriptor *buffer = NULL;
     baton_service *service = NULL;
+    test_raw_message heard;
     scene self = {0};
     begin(&self);
     cr_assert_eq(baton_worker_serve(self.pair.b, "pool", NULL, NULL, NULL, &service), BATON_OK);
-    cr_expect_not(is_sent_at_once(&self, service, 1000));
-    cr_expect(is_sent_at_once(&self, service, (size_t)64 << 20), "and with it the one before");
+    baton_offer *offer = test_make_offer(self.pair.a, "pool", self.memory, OPTIONS(.nobody = BATON_ABSENCE_WAIT));
+    baton_handoff *handoff = test_next_handoff(service);
+    baton__session *session = handoff->session;
+    cr_assert_eq(baton__session_call(session, hold_records, session), BATON_OK);
+    cr_assert_eq(baton_descriptor_from_pointer(bytes, sizeof(bytes), BATON_DEVICE_HOST, note_release, &released, &buffer),
+                 BATON_OK);
+    cr_assert_eq(baton_handoff_transfer(handoff, &buffer, 1), BATON_OK, "%s", baton_error_text());
+    cr_assert_eq(baton_handoff_wait(handoff, 5000, NULL), BATON_OK, "%s", baton_error_text());
+    baton_descriptor_release(buffer);
+    baton_handoff_destroy(handoff);
+    cr_expect(baton__event_wait(&released, 5000));
+    cr_assert_eq(baton__session_call(session, send_records, session), BATON_OK);
+    test_expect(offer, BATON_OK);
+    cr_assert(test_raw_find(&self.raw, "\"done\"", 5000, &heard));
+    test_raw_free(&heard);
     end(&self);
 }
 

@@ -34,7 +34,7 @@ struct baton_task {
 struct baton_timer {
     void (*fire)(baton_timer *timer); /**< set by the caller; the timer is stopped when it runs */
     uint64_t due_ns_;                 /**< the loop's */
-    size_t slot_;                     /**< the loop's: 1 + place in the heap, 0 when stopped */
+    size_t slot_;                     /**< the loop's: 1 + its ticket, 0 when stopped */
 };
 
 /** A file descriptor that the loop watches. Embedded in the caller's object. */
