@@ -310,7 +310,11 @@ static baton_status prepare(active *self)
     if (self->metadata == NULL || self->flights == NULL || self->latencies_us == NULL) {
         return perf_fail(BATON_ERR_OUT_OF_MEMORY, "no memory");
     }
-    return perf_connector_create(options, &self->connector);
+    status = perf_connector_create(options, &self->connector);
+    if (status == BATON_OK && options->application) {
+        perf_channel_drive(self->channel, self->connector); /* the last words of many reads may wait for room in the peer's inbox */
+    }
+    return status;
 }
 
 static void clean_up(active *self)

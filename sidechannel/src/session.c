@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLICE_MS = 10 };
+enum { SLICE_MS = 10, LAST_WORDS_MS = 1 };
 
 baton__session *baton__session_acquire(baton__session *session)
 {
@@ -116,8 +116,8 @@ baton_status baton__session_check_view(baton__session *session, const baton_meta
     return status;
 }
 
-/* True if progress was driven, or there was a reason not to wait long. */
-static bool drive(baton__session *session, uint32_t slice_ms)
+/* True if progress was driven, or there was a reason not to wait long. how: baton_connector_progress_wait or _flush. */
+static bool drive(baton__session *session, baton_status (*how)(baton_connector *, uint32_t), uint32_t slice_ms)
 {
     (void)pthread_mutex_lock(&session->gate);
     bool open = session->open;
@@ -126,7 +126,7 @@ static bool drive(baton__session *session, uint32_t slice_ms)
     if (!open) {
         return false;
     }
-    baton_status status = baton_connector_progress_wait(session->connector, slice_ms);
+    baton_status status = how(session->connector, slice_ms);
     (void)pthread_mutex_lock(&session->gate);
     session->drivers--;
     (void)pthread_mutex_unlock(&session->gate);
@@ -142,7 +142,7 @@ static void sleep_ms(uint32_t time_ms)
 
 void baton__session_pass_time(baton__session *session, uint32_t slice_ms)
 {
-    if (!session->application || !drive(session, slice_ms)) {
+    if (!session->application || !drive(session, baton_connector_progress_wait, slice_ms)) {
         sleep_ms(slice_ms);
     }
 }
@@ -164,6 +164,7 @@ bool baton__session_wait(baton__session *session, baton__event *event, uint32_t 
         uint32_t left = timeout_ms == BATON_FOREVER ? SLICE_MS : timeout_ms - (uint32_t)passed;
         baton__session_pass_time(session, left < SLICE_MS ? left : SLICE_MS);
     }
+    (void)drive(session, baton_connector_flush, LAST_WORDS_MS); /* nobody might do so afterwards */
     return true;
 }
 

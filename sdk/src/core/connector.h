@@ -24,7 +24,10 @@ typedef enum baton__turn {
 baton__turn baton__connector_turn(baton_connector *connector);
 /* The calling thread stops driving after this turn. Where nothing is armed then, who polls the descriptor looks again. */
 void baton__connector_stop_driving(baton_connector *connector, baton__turn last);
-/* Waits for an event that the owner sets; drives progress where the application does. Errors: ERR_TIMED_OUT,
+/* Where the application drives progress: drives until no control frame waits for room any more. False: end_ns came before. */
+bool baton__connector_flush(baton_connector *connector, uint64_t end_ns);
+/* Waits for an event that the owner sets; drives progress where the application does, also a while longer if the last words of what
+ * is over wait for room in a peer's inbox, since nobody might drive it afterwards. Errors: ERR_TIMED_OUT,
  * ERR_WRONG_THREAD, ERR_WRONG_PROCESS. */
 baton_status baton__connector_wait(baton_connector *connector, baton__event *event, uint32_t timeout_ms);
 

@@ -110,6 +110,21 @@ baton_status baton_connector_progress_wait(baton_connector *connector, uint32_t 
     }
 }
 
+baton_status baton_connector_flush(baton_connector *connector, uint32_t timeout_ms)
+{
+    baton_status status = check_application(connector, "flush");
+    if (status != BATON_OK) {
+        return status;
+    }
+    if (baton_loop_is_owner(connector->loop)) {
+        return baton__fail(BATON_ERR_WRONG_THREAD, "flush: inside a callback");
+    }
+    uint64_t end = timeout_ms == BATON_FOREVER ? UINT64_MAX : baton__after_ms(connector, timeout_ms);
+    return baton__connector_flush(connector, end)
+               ? BATON_OK
+               : baton__fail_as_is(BATON_ERR_TIMED_OUT, "flush: a peer has not taken in that time what it is told");
+}
+
 baton_status baton_connector_get_stats(const baton_connector *connector, baton_connector_stats *stats_out)
 {
     if (connector == NULL || stats_out == NULL || !baton__output_is_sized(stats_out)) {

@@ -300,6 +300,7 @@ static void abandon_controls(baton__peer *peer)
     DL_FOREACH_SAFE(peer->controls, control, next)
     {
         DL_DELETE(peer->controls, control);
+        baton__control_uncount(control);
         control->peer = NULL;
         control->orphans = orphans_of(peer);
         DL_APPEND(control->orphans->controls, control);

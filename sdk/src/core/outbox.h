@@ -14,6 +14,7 @@ struct baton__control {
     baton__orphans *orphans; /* abandoned: where it is listed */
     uint8_t *large; /* a body that does not fit */
     bool spare;     /* it goes back to the connector */
+    bool waits;     /* counted in connector->unsent */
     uint8_t header[BATON__FRAME_SIZE];
     uint8_t body[600];
 };
@@ -52,6 +53,8 @@ baton_status baton__send_control_with(baton__peer *peer, baton__frame *frame, co
 /* Fills in whom it is for. */
 void baton__frame_address(const baton__peer *peer, baton__frame *frame);
 
+/* It is no longer among what waits to be sent. peer is set. */
+void baton__control_uncount(baton__control *control);
 /* Waits for what was sent before, as a transfer of the peer's. */
 void baton__flush(baton__peer *peer);
 

@@ -30,6 +30,25 @@ static void give_large(baton__control *control)
     control->large = NULL;
 }
 
+static void set_unsent(baton_connector *connector, uint32_t count)
+{
+    __atomic_store_n(&connector->unsent, count, __ATOMIC_RELAXED);
+}
+
+static void count(baton__control *control)
+{
+    control->waits = true;
+    set_unsent(control->peer->connector, control->peer->connector->unsent + 1);
+}
+
+void baton__control_uncount(baton__control *control)
+{
+    if (control->waits) {
+        control->waits = false;
+        set_unsent(control->peer->connector, control->peer->connector->unsent - 1);
+    }
+}
+
 static void control_done(baton__transfer *transfer, baton_status status, int native)
 {
     (void)status;
@@ -42,6 +61,7 @@ static void control_done(baton__transfer *transfer, baton_status status, int nat
         free(control);
         return;
     }
+    baton__control_uncount(control);
     DL_DELETE(peer->controls, control);
     LL_PREPEND(peer->connector->free_controls, control);
     baton__peer_transfer_done(peer);
@@ -115,7 +135,9 @@ baton_status baton__send_control_with(baton__peer *peer, baton__frame *frame, co
     }
     BATON__TRACE("%s -> %s: %s", baton__frame_type_name(frame->type), peer->name,
                  baton_status_name(status));
-    if (!pending) {
+    if (pending) {
+        count(control);
+    } else {
         control_done(&control->transfer, status, native);
     }
     if (status != BATON_OK) {

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The threads of the application drive progress, one at a time, or sleep until the owner thread has something for them. */
+#include "core/connector.h"
+
+#include "base/error.h"
+#include "base/fork.h"
+
+/* As long as a wait goes on for the last words of what is over: a peer that is awake takes them in some microseconds. */
+#define LAST_WORDS_NS BATON__NS_PER_MS
+
+baton__turn baton__connector_turn(baton_connector *connector)
+{
+    baton_loop *loop = connector->loop;
+    if (!baton__loop_enter(loop)) {
+        return BATON__TURN_SPINNING; /* another thread is at it */
+    }
+    baton__turn turn = BATON__TURN_SPINNING;
+    if (baton__loop_turn(loop) != 0) {
+        turn = BATON__TURN_WORKED;
+    } else if (!baton__loop_spins(loop) && baton__loop_arm(loop)) {
+        turn = BATON__TURN_ARMED;
+    }
+    baton__loop_leave(loop);
+    return turn;
+}
+
+void baton__connector_stop_driving(baton_connector *connector, baton__turn last)
+{
+    if (last != BATON__TURN_ARMED && __atomic_load_n(&connector->fd_given, __ATOMIC_RELAXED) != 0) {
+        baton__loop_wake(connector->loop);
+    }
+}
+
+bool baton__connector_flush(baton_connector *connector, uint64_t end_ns)
+{
+    while (__atomic_load_n(&connector->unsent, __ATOMIC_RELAXED) != 0 || baton__loop_has_posted(connector->loop)) {
+        if (baton__now(connector) >= end_ns) {
+            return false;
+        }
+        if (baton__connector_turn(connector) != BATON__TURN_WORKED) {
+            baton__loop_pause(connector->loop);
+        }
+        baton__connector_stop_driving(connector, BATON__TURN_WORKED);
+    }
+    return true;
+}
+
+static baton_status wait_driving(baton_connector *connector, baton__event *event, uint64_t end_ns)
+{
+    baton__turn turn = BATON__TURN_ARMED;
+    baton_status status = BATON_OK;
+    while (!baton__event_is_set(event)) {
+        uint64_t now = baton__now(connector);
+        if (now >= end_ns) {
+            status = baton__fail_as_is(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
+            break;
+        }
+        turn = baton__connector_turn(connector);
+        if (turn == BATON__TURN_ARMED && !baton__event_is_set(event)) {
+            baton__loop_sleep(connector->loop, end_ns - now);
+        } else if (turn == BATON__TURN_SPINNING) {
+            baton__loop_pause(connector->loop);
+        }
+    }
+    baton__connector_stop_driving(connector, turn);
+    return status;
+}
+
+/* Not the child of a fork, and not a callback, which can look at what is over too. */
+static bool may_drive(const baton_connector *connector)
+{
+    return connector->options.progress == BATON_PROGRESS_APPLICATION &&
+           connector->fork_generation == baton__fork_generation() && !baton_loop_is_owner(connector->loop);
+}
+
+static baton_status wait(baton_connector *connector, baton__event *event, uint32_t timeout_ms)
+{
+    if (baton__event_is_set(event)) {
+        return BATON_OK;
+    }
+    baton_status status = baton__connector_check(connector);
+    if (status != BATON_OK) {
+        return status;
+    }
+    if (baton_loop_is_owner(connector->loop)) {
+        return baton__fail(BATON_ERR_WRONG_THREAD, "a wait on the owner thread (inside a callback) would never end");
+    }
+    if (connector->options.progress == BATON_PROGRESS_APPLICATION) {
+        uint64_t end = timeout_ms == BATON_FOREVER ? UINT64_MAX : baton__after_ms(connector, timeout_ms);
+        return wait_driving(connector, event, end);
+    }
+    if (!baton__event_wait(event, timeout_ms)) {
+        return baton__fail_as_is(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
+    }
+    return BATON_OK;
+}
+
+baton_status baton__connector_wait(baton_connector *connector, baton__event *event, uint32_t timeout_ms)
+{
+    baton_status status = wait(connector, event, timeout_ms);
+    if (status == BATON_OK && may_drive(connector)) {
+        (void)baton__connector_flush(connector, baton__now(connector) + LAST_WORDS_NS);
+    }
+    return status;
+}
