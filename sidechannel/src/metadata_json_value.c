@@ -163,10 +163,14 @@ static bool parse_digits(const char *text, size_t size, uint64_t max, uint64_t *
     }
     for (size_t i = 0; i < size; i++) {
         uint64_t digit = (uint64_t)(unsigned char)text[i] - '0';
-        if (digit > 9 || digit > max || value > (max - digit) / 10) {
+        /* Nineteen digits are below 2^64, so up to there one look at the end is enough. */
+        if (digit > 9 || (i >= 19 && (digit > max || value > (max - digit) / 10))) {
             return false;
         }
         value = value * 10 + digit;
+    }
+    if (value > max) {
+        return false;
     }
     *value_out = value;
     return true;
