@@ -118,6 +118,44 @@ Test(json_read, decimal_strings_up_to_the_largest_integer_and_their_limit)
     }
 }
 
+static baton_status sort_fields(const char *text, baton__json_field fields[3], bool closed)
+{
+    baton__json_row row;
+    const char *const names[] = {"one", "two", "three"};
+    for (int i = 0; i < 3; i++) {
+        fields[i] = (baton__json_field){.name = names[i]};
+    }
+    cr_assert(baton__json_read(text, strlen(text), 2, &row));
+    baton_status status = baton__json_fields(&row.values[0], fields, 3, closed);
+    for (int i = 0; status == BATON_OK && i < 3; i++) {
+        uint64_t value = 0;
+        cr_expect_eq(baton__json_integer(&fields[i], 9, &value), BATON_OK, "%s", text);
+        cr_expect_eq(value, i + 1, "%s", text);
+    }
+    baton__json_row_fini(&row);
+    return status;
+}
+
+Test(json_read, fields_come_in_any_order)
+{
+    static const char *const any[] = {
+        "{\"one\":1,\"two\":2,\"three\":3}", "{\"one\":1,\"three\":3,\"two\":2}",
+        "{\"two\":2,\"one\":1,\"three\":3}", "{\"two\":2,\"three\":3,\"one\":1}",
+        "{\"three\":3,\"one\":1,\"two\":2}", "{\"three\":3,\"two\":2,\"one\":1}"};
+    static const char *const with_others[] = {
+        "{\"\":0,\"three\":3,\"on\":0,\"two\":2,\"ones\":0,\"one\":1,\"t\":0}",
+        "{\"one\":1,\"two\":2,\"three\":3,\"four\":4,\"thre\":4}"};
+    baton__json_field fields[3];
+    for (size_t i = 0; i < sizeof(any) / sizeof(any[0]); i++) {
+        cr_expect_eq(sort_fields(any[i], fields, true), BATON_OK, "%s", any[i]);
+    }
+    for (size_t i = 0; i < sizeof(with_others) / sizeof(with_others[0]); i++) {
+        cr_expect_eq(sort_fields(with_others[i], fields, false), BATON_OK, "%s", with_others[i]);
+        cr_expect_eq(sort_fields(with_others[i], fields, true), BATON_ERR_MALFORMED);
+    }
+    cr_expect_eq(sort_fields("{\"two\":2,\"one\":1,\"two\":2,\"three\":3}", fields, false), BATON_ERR_MALFORMED);
+}
+
 /* A message with one byte changed, left out or put twice is refused, or both see the same. */
 Test(json_read, sees_what_cjson_sees_in_changed_messages)
 {
