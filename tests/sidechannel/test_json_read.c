@@ -130,7 +130,7 @@ static baton_status sort_fields(const char *text, baton__json_field fields[3], b
     for (int i = 0; status == BATON_OK && i < 3; i++) {
         uint64_t value = 0;
         cr_expect_eq(baton__json_integer(&fields[i], 9, &value), BATON_OK, "%s", text);
-        cr_expect_eq(value, i + 1, "%s", text);
+        cr_expect_eq(value, (uint64_t)i + 1, "%s", text);
     }
     baton__json_row_fini(&row);
     return status;
