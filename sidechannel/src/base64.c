@@ -115,7 +115,7 @@ bool baton__base64_parse_by_tables(const char *text, size_t length, void *bytes,
 /* Steps of 12 bytes; each loads 16. Returns how many bytes are printed. */
 __attribute__((target("ssse3"))) static size_t print_by_ssse3(char *text, const uint8_t *bytes, size_t size)
 {
-    /* Each group of three bytes twice over, so that a 16-bit half holds all bits of two digits. */
+    /* Each group of three bytes as four, the middle one twice, so that each 16 bits hold two whole digits. */
     const __m128i spread = _mm_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10);
     /* From a digit to its character, by classes: 0 is a-z, 1 .. 10 are 0-9, then + and /, and 13 is A-Z. */
     const __m128i distances = _mm_setr_epi8('a' - 26, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52,

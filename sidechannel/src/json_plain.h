@@ -40,7 +40,7 @@ static inline unsigned baton__json_odd_bytes(const char *bytes)
 }
 #endif
 
-/* Of less than 16 bytes, or without SSE2. Not inlined: it is the end of a whole text, so a message comes here once. */
+/* Of less than 16 bytes, or without SSE2. Not inlined: of what is read it is the end of a whole text, so a message comes here once. */
 static __attribute__((noinline)) size_t baton__json_plain_end(const char *text, size_t size)
 {
     size_t at = 0;

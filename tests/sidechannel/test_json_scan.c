@@ -210,12 +210,13 @@ Test(json_plain, every_byte_in_every_place_of_every_length)
 Test(json_plain, the_first_of_several_counts)
 {
     static const char odd[] = {'"', '\\', '\n', 0x7F, '\0', '\x1f', '\x80', '\xff'};
+    enum { ODD = sizeof(odd) };
     char text[48];
     for (size_t first = 0; first < sizeof(text); first++) {
-        for (size_t i = 0; i < sizeof(odd) * sizeof(odd); i++) {
+        for (size_t i = 0; i < ODD * ODD; i++) {
             memset(text, '!', sizeof(text));
-            memset(text + first, odd[i % sizeof(odd)], sizeof(text) - first);
-            text[first] = odd[i / sizeof(odd)];
+            memset(text + first, odd[i % ODD], sizeof(text) - first);
+            text[first] = odd[i / ODD];
             cr_assert_eq(baton__json_plain_length(text, sizeof(text)), first);
         }
     }
