@@ -16,4 +16,8 @@ void baton__base64_print(char *text, const void *bytes, size_t size);
  * one value has one text. */
 bool baton__base64_parse(const char *text, size_t length, void *bytes, size_t *size_out);
 
+/* The same, without the processor's instructions for it. */
+void baton__base64_print_by_tables(char *text, const void *bytes, size_t size);
+bool baton__base64_parse_by_tables(const char *text, size_t length, void *bytes, size_t *size_out);
+
 #endif

@@ -40,13 +40,16 @@ void baton__handoff_enter(baton_handoff *handoff, baton__handoff_state next)
     if (next == old) {
         return;
     }
-    baton_uuid_print(&handoff->key.id, id);
     if ((allowed[old] & (1U << next)) == 0) {
+        baton_uuid_print(&handoff->key.id, id);
         BATON__ERROR("handoff %s: %s does not follow %s", id, state_names[next], state_names[old]);
         return;
     }
-    BATON__TRACE("handoff %s attempt %u: %s -> %s", id, handoff->key.attempt, state_names[old],
-                 state_names[next]);
+    if (baton__log_enabled(BATON_LOG_TRACE)) {
+        baton_uuid_print(&handoff->key.id, id);
+        baton__log_write(BATON_LOG_TRACE, "handoff %s attempt %u: %s -> %s", id,
+                         handoff->key.attempt, state_names[old], state_names[next]);
+    }
     handoff->state = next;
     if (next >= BATON__HANDOFF_COMPLETE) {
         baton_loop_timer_stop(handoff->session->loop, &handoff->repeat_timer);

@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 /*
  * True if each of the eight bytes is ASCII that stands for itself. In a word of bytes below 0x80 the high bit of a byte is
@@ -24,8 +27,21 @@ static inline bool baton__json_is_plain_word(const char *bytes)
     return (odd & high) == 0;
 }
 
-/* How many bytes from there on are ASCII that stands for itself in a JSON string: most of what strings are made of. */
-static inline size_t baton__json_plain_length(const char *text, size_t size)
+#if defined(__SSE2__)
+/* One bit for each of the 16 bytes that is not ASCII that stands for itself. Bytes from 0x80 on are negative, so below 0x20. */
+static inline unsigned baton__json_odd_bytes(const char *bytes)
+{
+    __m128i block = _mm_loadu_si128((const void *)bytes);
+    __m128i quote = _mm_cmpeq_epi8(block, _mm_set1_epi8('"'));
+    __m128i slash = _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'));
+    __m128i del = _mm_cmpeq_epi8(block, _mm_set1_epi8(0x7F));
+    __m128i control = _mm_cmplt_epi8(block, _mm_set1_epi8(0x20));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), _mm_or_si128(del, control)));
+}
+#endif
+
+/* Of less than 16 bytes, or without SSE2. Not inlined: of what is read it is the end of a whole text, so a message comes here once. */
+static __attribute__((noinline)) size_t baton__json_plain_end(const char *text, size_t size)
 {
     size_t at = 0;
     while (size - at >= sizeof(uint64_t) && baton__json_is_plain_word(text + at)) {
@@ -36,6 +52,21 @@ static inline size_t baton__json_plain_length(const char *text, size_t size)
         at++;
     }
     return at;
+}
+
+/* How many bytes from there on are ASCII that stands for itself in a JSON string: most of what strings are made of. */
+static inline size_t baton__json_plain_length(const char *text, size_t size)
+{
+    size_t at = 0;
+#if defined(__SSE2__)
+    for (; size - at >= 16; at += 16) {
+        unsigned odd = baton__json_odd_bytes(text + at);
+        if (odd != 0) {
+            return at + (size_t)__builtin_ctz(odd);
+        }
+    }
+#endif
+    return at + baton__json_plain_end(text + at, size - at);
 }
 
 #endif

@@ -32,7 +32,7 @@ static char peek(const scan *s)
 
 static bool take(scan *s, char c)
 {
-    if (peek(s) != c || s->at >= s->size) {
+    if (s->at >= s->size || s->data[s->at] != c) {
         return false;
     }
     s->at++;
@@ -128,14 +128,11 @@ static bool scan_escape(scan *s)
     return unit != 0 && (unit < 0xDC00 || unit > 0xDFFF);
 }
 
-static bool scan_string(scan *s)
+/* From the first character on that is more than ASCII that stands for itself: the quote at the end is behind it, if at all. Not
+ * inlined, since hardly a string has such a character, and every string would pay for the registers of this. */
+static __attribute__((noinline)) bool scan_odd_string(scan *s)
 {
-    s->has_escapes = false;
-    if (!take(s, '"')) {
-        return false;
-    }
     while (s->at < s->size) {
-        s->at += baton__json_plain_length(s->data + s->at, s->size - s->at);
         char c = peek(s);
         if (c == '"') {
             s->at++;
@@ -147,17 +144,27 @@ static bool scan_string(scan *s)
             if (!scan_escape(s)) {
                 return false;
             }
-            continue;
+        } else {
+            size_t left = s->size - s->at;
+            size_t length = (unsigned char)c < 0x20 ? 0 : baton__utf8_length(s->data + s->at, left);
+            if (length == 0) {
+                return false;
+            }
+            s->at += length;
         }
-        size_t left = s->size - s->at;
-        size_t length =
-            left == 0 || (unsigned char)c < 0x20 ? 0 : baton__utf8_length(s->data + s->at, left);
-        if (length == 0) {
-            return false;
-        }
-        s->at += length;
+        s->at += baton__json_plain_length(s->data + s->at, s->size - s->at);
     }
     return false;
+}
+
+static bool scan_string(scan *s)
+{
+    s->has_escapes = false;
+    if (!take(s, '"')) {
+        return false;
+    }
+    s->at += baton__json_plain_length(s->data + s->at, s->size - s->at);
+    return take(s, '"') || scan_odd_string(s);
 }
 
 static bool scan_name(scan *s)

@@ -111,14 +111,25 @@ void baton__text_quoted(baton__text *text, const char *string)
     baton__text_append(text, "\"", 1);
 }
 
+/* The two digits of 0 .. 99. */
+static const char digit_pairs[] =
+    "0001020304050607080910111213141516171819"
+    "2021222324252627282930313233343536373839"
+    "4041424344454647484950515253545556575859"
+    "6061626364656667686970717273747576777879"
+    "8081828384858687888990919293949596979899";
+
 void baton__text_uint(baton__text *text, uint64_t value)
 {
     char digits[20];
     size_t first = sizeof(digits);
-    do {
-        digits[--first] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
+    for (; value >= 10; value /= 100) {
+        first -= 2;
+        memcpy(digits + first, digit_pairs + value % 100 * 2, 2);
+    }
+    if (value != 0 || first == sizeof(digits)) {
+        digits[--first] = (char)('0' + value);
+    }
     baton__text_append(text, digits + first, sizeof(digits) - first);
 }
 

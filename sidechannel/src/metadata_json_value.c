@@ -107,8 +107,9 @@ static void copy_short(const char *from, size_t size, bool has_escapes,
     to[length] = '\0';
 }
 
+/* Looks from *next_inout on, and around, since most members come in the order of the fields; it goes behind what is found. */
 static baton__json_field *find_field(baton__json_field *fields, size_t count,
-                                     const baton__json_value *member)
+                                     const baton__json_value *member, size_t *next_inout)
 {
     char plain[BATON__JSON_SHORT_SIZE];
     const char *name = member->name;
@@ -118,10 +119,14 @@ static baton__json_field *find_field(baton__json_field *fields, size_t count,
         name = plain;
         size = strlen(plain);
     }
-    for (size_t i = 0; i < count; i++) {
-        const char *wanted = fields[i].name;
-        if (wanted[0] == name[0] && strncmp(wanted, name, size) == 0 && wanted[size] == '\0') {
-            return &fields[i];
+    size_t place = *next_inout;
+    for (size_t left = count; left > 0; left--) {
+        place = place < count ? place : 0;
+        baton__json_field *field = &fields[place++];
+        if (field->name[0] == name[0] && strncmp(field->name, name, size) == 0 &&
+            field->name[size] == '\0') {
+            *next_inout = place;
+            return field;
         }
     }
     return NULL;
@@ -133,9 +138,10 @@ baton_status baton__json_fields(const baton__json_value *object, baton__json_fie
     if (object == NULL || object->kind != BATON__JSON_OBJECT) {
         return baton__fail(BATON_ERR_MALFORMED, "JSON: an object is missing");
     }
+    size_t next = 0;
     for (const baton__json_value *item = baton__json_first(object); item != NULL;
          item = baton__json_next(object, item)) {
-        baton__json_field *field = find_field(fields, count, item);
+        baton__json_field *field = find_field(fields, count, item, &next);
         if (field == NULL && closed) {
             return baton__fail(BATON_ERR_MALFORMED, "JSON: there is an unknown field");
         }
@@ -163,10 +169,14 @@ static bool parse_digits(const char *text, size_t size, uint64_t max, uint64_t *
     }
     for (size_t i = 0; i < size; i++) {
         uint64_t digit = (uint64_t)(unsigned char)text[i] - '0';
-        if (digit > 9 || digit > max || value > (max - digit) / 10) {
+        /* Nineteen digits are below 2^64, so up to there one look at the end is enough. */
+        if (digit > 9 || (i >= 19 && (digit > max || value > (max - digit) / 10))) {
             return false;
         }
         value = value * 10 + digit;
+    }
+    if (value > max) {
+        return false;
     }
     *value_out = value;
     return true;

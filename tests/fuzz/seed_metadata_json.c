@@ -38,6 +38,8 @@ int main(int argc, char **argv)
     /* 100 of 4096 bytes, folded. */
     write_file(argv[1], "folded_before_block", 1,
                "{\"descriptors\":\"b64:yQEBAIAg\",\"notification_key\":\"\",\"operation_kind\":1");
+    write_file(argv[1], "base64", 2,
+               "QmFzZTY0IGdvZXMgc2l4dGVlbiBjaGFyYWN0ZXJzIGEgc3RlcCwgYW5kIHdoYXQgaXMgbGVmdCBieSBmb3VyLvv/vw==");
     free(text);
     baton_metadata_destroy((baton_metadata *)offer.metadata);
     return 0;

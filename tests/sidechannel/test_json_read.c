@@ -80,6 +80,82 @@ Test(json_read, integers_beyond_those_of_a_double_are_refused)
     }
 }
 
+Test(json_read, decimal_strings_up_to_the_largest_integer_and_their_limit)
+{
+    static const struct {
+        const char *text;
+        uint64_t max;
+        uint64_t value;
+        bool taken;
+    } cases[] = {{"\"0\"", 0, 0, true},
+                 {"\"1\"", 0, 0, false},
+                 {"\"99\"", 99, 99, true},
+                 {"\"100\"", 99, 0, false},
+                 {"\"9999999999999999999\"", UINT64_MAX, UINT64_C(9999999999999999999), true},
+                 {"\"9999999999999999999\"", UINT64_C(9999999999999999998), 0, false},
+                 {"\"10000000000000000000\"", UINT64_MAX, UINT64_C(10000000000000000000), true},
+                 {"\"10000000000000000000\"", 5, 0, false},
+                 {"\"18446744073709551615\"", UINT64_MAX, UINT64_MAX, true},
+                 {"\"18446744073709551614\"", UINT64_MAX - 1, UINT64_MAX - 1, true},
+                 {"\"18446744073709551615\"", UINT64_MAX - 1, 0, false},
+                 {"\"18446744073709551616\"", UINT64_MAX, 0, false},
+                 {"\"99999999999999999999\"", UINT64_MAX, 0, false},
+                 {"\"184467440737095516160\"", UINT64_MAX, 0, false},
+                 {"\"01\"", UINT64_MAX, 0, false},
+                 {"\"\"", UINT64_MAX, 0, false},
+                 {"\"1a\"", UINT64_MAX, 0, false},
+                 {"\"1111111111111111111:\"", UINT64_MAX, 0, false},
+                 {"\"/1\"", UINT64_MAX, 0, false}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        baton__json_row row;
+        uint64_t value = 77;
+        cr_assert(baton__json_read(cases[i].text, strlen(cases[i].text), 1, &row));
+        baton__json_field field = {.name = "a", .item = &row.values[0]};
+        baton_status status = baton__json_uint(&field, cases[i].max, &value);
+        cr_expect_eq(status, cases[i].taken ? BATON_OK : BATON_ERR_MALFORMED, "%s", cases[i].text);
+        cr_expect_eq(value, cases[i].taken ? cases[i].value : 77, "%s", cases[i].text);
+        baton__json_row_fini(&row);
+    }
+}
+
+static baton_status sort_fields(const char *text, baton__json_field fields[3], bool closed)
+{
+    baton__json_row row;
+    const char *const names[] = {"one", "two", "three"};
+    for (int i = 0; i < 3; i++) {
+        fields[i] = (baton__json_field){.name = names[i]};
+    }
+    cr_assert(baton__json_read(text, strlen(text), 2, &row));
+    baton_status status = baton__json_fields(&row.values[0], fields, 3, closed);
+    for (int i = 0; status == BATON_OK && i < 3; i++) {
+        uint64_t value = 0;
+        cr_expect_eq(baton__json_integer(&fields[i], 9, &value), BATON_OK, "%s", text);
+        cr_expect_eq(value, (uint64_t)i + 1, "%s", text);
+    }
+    baton__json_row_fini(&row);
+    return status;
+}
+
+Test(json_read, fields_come_in_any_order)
+{
+    static const char *const any[] = {
+        "{\"one\":1,\"two\":2,\"three\":3}", "{\"one\":1,\"three\":3,\"two\":2}",
+        "{\"two\":2,\"one\":1,\"three\":3}", "{\"two\":2,\"three\":3,\"one\":1}",
+        "{\"three\":3,\"one\":1,\"two\":2}", "{\"three\":3,\"two\":2,\"one\":1}"};
+    static const char *const with_others[] = {
+        "{\"\":0,\"three\":3,\"on\":0,\"two\":2,\"ones\":0,\"one\":1,\"t\":0}",
+        "{\"one\":1,\"two\":2,\"three\":3,\"four\":4,\"thre\":4}"};
+    baton__json_field fields[3];
+    for (size_t i = 0; i < sizeof(any) / sizeof(any[0]); i++) {
+        cr_expect_eq(sort_fields(any[i], fields, true), BATON_OK, "%s", any[i]);
+    }
+    for (size_t i = 0; i < sizeof(with_others) / sizeof(with_others[0]); i++) {
+        cr_expect_eq(sort_fields(with_others[i], fields, false), BATON_OK, "%s", with_others[i]);
+        cr_expect_eq(sort_fields(with_others[i], fields, true), BATON_ERR_MALFORMED);
+    }
+    cr_expect_eq(sort_fields("{\"two\":2,\"one\":1,\"two\":2,\"three\":3}", fields, false), BATON_ERR_MALFORMED);
+}
+
 /* A message with one byte changed, left out or put twice is refused, or both see the same. */
 Test(json_read, sees_what_cjson_sees_in_changed_messages)
 {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "json_plain.h"
 #include "json_scan.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,4 +177,67 @@ Test(json_scan, finds_members_of_the_outermost_object)
     cr_expect_not(baton__json_member("{}", 2, "a", &value, &size));
     cr_expect_not(baton__json_member("[]", 2, "a", &value, &size));
     cr_expect_eq(value, before);
+}
+
+static size_t plain_length_by_definition(const char *text, size_t size)
+{
+    size_t at = 0;
+    while (at < size && text[at] >= 0x20 && text[at] < 0x7F && text[at] != '"' && text[at] != '\\') {
+        at++;
+    }
+    return at;
+}
+
+/* Of its exact size, so that AddressSanitizer and valgrind see a byte too far. */
+Test(json_plain, every_byte_in_every_place_of_every_length)
+{
+    for (size_t size = 1; size <= 50; size++) {
+        char *text = malloc(size);
+        cr_assert_not_null(text);
+        for (size_t place = 0; place < size; place++) {
+            for (int byte = 0; byte < 256; byte++) {
+                memset(text, byte == 'a' ? '~' : 'a', size);
+                text[place] = (char)byte;
+                cr_assert_eq(baton__json_plain_length(text, size), plain_length_by_definition(text, size),
+                             "%d at %zu of %zu", byte, place, size);
+            }
+        }
+        free(text);
+    }
+}
+
+/* What is behind the first one does not hide or move it. */
+Test(json_plain, the_first_of_several_counts)
+{
+    static const char odd[] = {'"', '\\', '\n', 0x7F, '\0', '\x1f', '\x80', '\xff'};
+    enum { ODD = sizeof(odd) };
+    char text[48];
+    for (size_t first = 0; first < sizeof(text); first++) {
+        for (size_t i = 0; i < ODD * ODD; i++) {
+            memset(text, '!', sizeof(text));
+            memset(text + first, odd[i % ODD], sizeof(text) - first);
+            text[first] = odd[i / ODD];
+            cr_assert_eq(baton__json_plain_length(text, sizeof(text)), first);
+        }
+    }
+    cr_assert_eq(baton__json_plain_length(text, 0), 0);
+}
+
+/* Each kind of odd character, so that what comes behind it is scanned as well, at every distance from the quote. */
+Test(json_scan, an_odd_character_at_any_place_of_a_string)
+{
+    static const char *const kinds[] = {"\\n", "\\\"", "\\u00e4", "\xc3\xa4", "\xf0\x9f\x98\x80", "\x7f"};
+    for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
+        for (int before = 0; before <= 40; before++) {
+            for (int behind = 0; behind <= 40; behind++) {
+                char text[128];
+                int length = snprintf(text, sizeof(text), "\"%.*s%s%.*s\"", before, "0123456789012345678901234567890123456789",
+                                      kinds[kind], behind, "0123456789012345678901234567890123456789");
+                cr_assert(baton__json_scan(text, (size_t)length, 1), "%s", text);
+                cr_assert_not(baton__json_scan(text, (size_t)length - 1, 1), "%s", text);
+                text[1 + before] = '\x1f';
+                cr_assert_not(baton__json_scan(text, (size_t)length, 1));
+            }
+        }
+    }
 }

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/fork.h"
+#include "base/hex.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ typedef struct random_buffer {
 
 static _Thread_local random_buffer uuid_buffer;
 static _Thread_local random_buffer key_buffer;
+
 static void fill_random(uint8_t *bytes, size_t size)
 {
     while (size > 0) {
@@ -88,62 +90,52 @@ bool baton_key_equal(const baton_key *a, const baton_key *b)
     return difference == 0;
 }
 
-static char *print_hex(char *text, const uint8_t *bytes, size_t count)
+enum { UUID_LENGTH = BATON_UUID_TEXT_SIZE - 1, KEY_LENGTH = BATON_KEY_TEXT_SIZE - 1 };
+
+/* Eight digits that a hyphen parts in the middle. */
+static void print_parted(char *text, const uint8_t bytes[4])
 {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < count; i++) {
-        *text++ = digits[bytes[i] >> 4];
-        *text++ = digits[bytes[i] & 0x0f];
-    }
-    return text;
+    uint64_t digits = baton__hex_from_bytes(bytes);
+    memcpy(text, &digits, 4);
+    text[4] = '-';
+    memcpy(text + 5, (const char *)&digits + 4, 4);
 }
 
-/* -1 for what is no digit, the terminating zero included. */
-static int hex_value(char c)
+static void parse_parted(const char *text, uint8_t bytes[4], uint64_t *wrong)
 {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    if (c >= 'A' && c <= 'F') {
-        return c - 'A' + 10;
-    }
-    return -1;
+    char digits[8];
+    memcpy(digits, text, 4);
+    memcpy(digits + 4, text + 5, 4);
+    baton__hex_to_bytes(digits, bytes, wrong);
 }
 
-/* Returns what follows the digits, NULL if there are not 2 * count of them. Never reads past the
- * zero. */
-static const char *parse_hex(const char *text, uint8_t *bytes, size_t count)
+static void print_whole(char *text, const uint8_t bytes[4])
 {
-    for (size_t i = 0; i < count; i++) {
-        int high = hex_value(text[0]);
-        int low = high < 0 ? -1 : hex_value(text[1]);
-        if (low < 0) {
-            return NULL;
-        }
-        bytes[i] = (uint8_t)(high * 16 + low);
-        text += 2;
-    }
-    return text;
+    uint64_t digits = baton__hex_from_bytes(bytes);
+    memcpy(text, &digits, sizeof(digits));
 }
-
-/* Bytes in each group of a printed UUID. */
-static const size_t uuid_groups[] = {4, 2, 2, 2, 6};
-enum { UUID_GROUPS = sizeof(uuid_groups) / sizeof(uuid_groups[0]) };
 
 void baton_uuid_print(const baton_uuid *uuid, char text[BATON_UUID_TEXT_SIZE])
 {
-    const uint8_t *bytes = uuid->bytes;
-    for (size_t i = 0; i < UUID_GROUPS; i++) {
-        if (i != 0) {
-            *text++ = '-';
-        }
-        text = print_hex(text, bytes, uuid_groups[i]);
-        bytes += uuid_groups[i];
-    }
-    *text = '\0';
+    print_whole(text, uuid->bytes);
+    text[8] = '-';
+    print_parted(text + 9, uuid->bytes + 4);
+    text[18] = '-';
+    print_parted(text + 19, uuid->bytes + 8);
+    print_whole(text + 28, uuid->bytes + 12);
+    text[UUID_LENGTH] = '\0';
+}
+
+/* text has UUID_LENGTH characters. */
+static bool parse_uuid_text(const char *text, baton_uuid *uuid)
+{
+    uint64_t wrong = 0;
+    baton__hex_to_bytes(text, uuid->bytes, &wrong);
+    parse_parted(text + 9, uuid->bytes + 4, &wrong);
+    parse_parted(text + 19, uuid->bytes + 8, &wrong);
+    baton__hex_to_bytes(text + 28, uuid->bytes + 12, &wrong);
+    return !baton__hex_is_wrong(wrong) && text[8] == '-' && text[13] == '-' && text[18] == '-' &&
+           text[23] == '-';
 }
 
 baton_status baton_uuid_parse(const char *text, baton_uuid *uuid_out)
@@ -152,16 +144,7 @@ baton_status baton_uuid_parse(const char *text, baton_uuid *uuid_out)
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "baton_uuid_parse: NULL");
     }
     baton_uuid uuid;
-    uint8_t *bytes = uuid.bytes;
-    for (size_t i = 0; text != NULL && i < UUID_GROUPS; i++) {
-        if (i != 0 && *text++ != '-') {
-            text = NULL;
-            break;
-        }
-        text = parse_hex(text, bytes, uuid_groups[i]);
-        bytes += uuid_groups[i];
-    }
-    if (text == NULL || *text != '\0') {
+    if (strnlen(text, UUID_LENGTH + 1) != UUID_LENGTH || !parse_uuid_text(text, &uuid)) {
         return baton__fail(BATON_ERR_MALFORMED, "a UUID is 8-4-4-4-12 hexadecimal digits");
     }
     *uuid_out = uuid;
@@ -170,7 +153,20 @@ baton_status baton_uuid_parse(const char *text, baton_uuid *uuid_out)
 
 void baton_key_print(const baton_key *key, char text[BATON_KEY_TEXT_SIZE])
 {
-    *print_hex(text, key->bytes, sizeof(key->bytes)) = '\0';
+    for (size_t i = 0; i < sizeof(key->bytes); i += 4) {
+        print_whole(text + 2 * i, key->bytes + i);
+    }
+    text[KEY_LENGTH] = '\0';
+}
+
+/* text has KEY_LENGTH characters. */
+static bool parse_key_text(const char *text, baton_key *key)
+{
+    uint64_t wrong = 0;
+    for (size_t i = 0; i < sizeof(key->bytes); i += 4) {
+        baton__hex_to_bytes(text + 2 * i, key->bytes + i, &wrong);
+    }
+    return !baton__hex_is_wrong(wrong);
 }
 
 baton_status baton_key_parse(const char *text, baton_key *key_out)
@@ -179,8 +175,7 @@ baton_status baton_key_parse(const char *text, baton_key *key_out)
         return baton__fail(BATON_ERR_INVALID_ARGUMENT, "baton_key_parse: NULL");
     }
     baton_key key;
-    text = parse_hex(text, key.bytes, sizeof(key.bytes));
-    if (text == NULL || *text != '\0') {
+    if (strnlen(text, KEY_LENGTH + 1) != KEY_LENGTH || !parse_key_text(text, &key)) {
         return baton__fail(BATON_ERR_MALFORMED, "a key is 32 hexadecimal digits");
     }
     *key_out = key;

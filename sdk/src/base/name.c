@@ -32,12 +32,16 @@ bool baton__name_is_valid(const char *name)
         return false;
     }
     size_t length = 0;
-    for (; name[length] != '\0'; length++) {
-        if (length == NAME_SIZE - 1 || !is_name_character(name[length])) {
-            return false;
-        }
+    /* Four a step; the zero is none, so nothing behind it is looked at. */
+    while (length < NAME_SIZE && is_name_character(name[length]) &&
+           is_name_character(name[length + 1]) && is_name_character(name[length + 2]) &&
+           is_name_character(name[length + 3])) {
+        length += 4;
     }
-    return length != 0;
+    while (length < NAME_SIZE && is_name_character(name[length])) {
+        length++;
+    }
+    return length != 0 && length < NAME_SIZE && name[length] == '\0';
 }
 
 void baton__name_default(char text[64])

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <ctype.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -246,6 +247,55 @@ Test(id, what_is_no_key_is_refused_and_the_output_untouched)
     check_key_is_refused("00112233445566778899aabbccddeefg");
     check_key_is_refused("g0112233445566778899aabbccddeeff");
     check_key_is_refused(uuid_text);
+}
+
+Test(id, every_character_of_a_key_counts)
+{
+    for (size_t i = 0; i < sizeof(key_text) - 1; i++) {
+        char text[sizeof(key_text)];
+        memcpy(text, key_text, sizeof(text));
+        for (int c = 1; c < 256; c++) {
+            baton_key key;
+            text[i] = (char)c;
+            if (!isxdigit(c)) {
+                check_key_is_refused(text);
+            } else {
+                cr_assert_eq(baton_key_parse(text, &key), BATON_OK);
+            }
+        }
+    }
+}
+
+/* Against the C library's printing and reading. */
+Test(id, every_byte_in_every_place_prints_and_parses)
+{
+    for (unsigned value = 0; value < 256; value++) {
+        for (size_t place = 0; place < 16; place++) {
+            baton_key key = {{0}};
+            baton_key again;
+            baton_uuid uuid = {{0}};
+            baton_uuid uuid_again;
+            char digits[BATON_KEY_TEXT_SIZE];
+            char text[BATON_UUID_TEXT_SIZE];
+            char wanted[BATON_UUID_TEXT_SIZE];
+            memset(key.bytes, (int)(value * 7 + 5) & 0xFF, sizeof(key.bytes));
+            key.bytes[place] = (uint8_t)value;
+            memcpy(uuid.bytes, key.bytes, sizeof(uuid.bytes));
+            for (size_t i = 0; i < 16; i++) {
+                (void)snprintf(digits + 2 * i, 3, "%02x", key.bytes[i]);
+            }
+            (void)snprintf(wanted, sizeof(wanted), "%.8s-%.4s-%.4s-%.4s-%s", digits, digits + 8,
+                           digits + 12, digits + 16, digits + 20);
+            baton_uuid_print(&uuid, text);
+            cr_assert_str_eq(text, wanted);
+            cr_assert_eq(baton_uuid_parse(text, &uuid_again), BATON_OK);
+            cr_assert(baton_uuid_equal(&uuid, &uuid_again));
+            baton_key_print(&key, text);
+            cr_assert_str_eq(text, digits);
+            cr_assert_eq(baton_key_parse(text, &again), BATON_OK);
+            cr_assert(baton_key_equal(&key, &again));
+        }
+    }
 }
 
 Test(id, null_is_refused)

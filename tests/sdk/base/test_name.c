@@ -25,6 +25,24 @@ Test(name, every_other_character_is_not)
     }
 }
 
+/* In a buffer of its exact size, so that reading on is seen. */
+Test(name, one_wrong_character_at_any_place_of_any_length)
+{
+    for (size_t length = 1; length <= 63; length++) {
+        char *name = malloc(length + 1);
+        cr_assert_not_null(name);
+        memset(name, 'n', length);
+        name[length] = '\0';
+        cr_assert(baton__name_is_valid(name));
+        for (size_t place = 0; place < length; place++) {
+            name[place] = '.';
+            cr_assert_not(baton__name_is_valid(name));
+            name[place] = 'n';
+        }
+        free(name);
+    }
+}
+
 Test(name, empty_and_null_are_not_valid)
 {
     cr_assert_not(baton__name_is_valid(""));
