@@ -51,12 +51,15 @@ void baton__offer_enter(baton_offer *offer, baton__offer_state next)
     if (next == old) {
         return;
     }
-    baton_uuid_print(&offer->id, id);
     if ((allowed[old] & (1U << next)) == 0) {
+        baton_uuid_print(&offer->id, id);
         BATON__ERROR("offer %s: %s does not follow %s", id, state_names[next], state_names[old]);
         return;
     }
-    BATON__TRACE("offer %s: %s -> %s", id, state_names[old], state_names[next]);
+    if (baton__log_enabled(BATON_LOG_TRACE)) {
+        baton_uuid_print(&offer->id, id);
+        baton__log_write(BATON_LOG_TRACE, "offer %s: %s -> %s", id, state_names[old], state_names[next]);
+    }
     offer->state = next;
     if (next >= BATON__OFFER_GRANTED) {
         baton_loop_timer_stop(offer->session->loop, &offer->timer);
