@@ -32,6 +32,43 @@ Test(loop_timer, timers_fire_before_tasks_run)
     numbered_expect((const int[]){1, 2}, 2);
 }
 
+static int fired;
+
+static void count_fire(baton_timer *timer)
+{
+    (void)timer;
+    fired++;
+}
+
+static void expect_few_fired(baton_task *task)
+{
+    cr_expect_leq(fired, 128);
+    numbered_run(task);
+}
+
+/* A task is not behind all of those that are due, and none is forgotten. */
+Test(loop_timer, of_very_many_that_are_due_some_fire_in_each_turn)
+{
+    enum { VERY_MANY = 1000 };
+    static baton_timer timers[VERY_MANY];
+    numbered task = {.task = {.run = expect_few_fired}, .number = 1};
+    fired = 0;
+    for (int i = 0; i < VERY_MANY; i++) {
+        timers[i].fire = count_fire;
+        loop_start_timer(&timers[i], now_ns + (uint64_t)(i % 7));
+    }
+    now_ns += 7;
+    cr_assert(baton_loop_post(loop, &task.task));
+    for (int before = -1; fired > before;) {
+        before = fired;
+        int done = baton__loop_turn(loop);
+        cr_assert_eq(done != 0, fired != before);
+        cr_assert_leq(fired - before, 128);
+    }
+    cr_assert_eq(fired, VERY_MANY);
+    numbered_expect((const int[]){1}, 1);
+}
+
 static void fire_and_stop_other(baton_timer *timer)
 {
     numbered *it = numbered_of(timer);

@@ -32,6 +32,15 @@ case_has_many_in_flight_and_many_segments() {
     done
 }
 
+# More than an inbox of shared memory has room for.
+case_has_more_in_flight_than_an_inbox_holds() {
+    local progress
+    for progress in thread application; do
+        perf --json --link shm --size 4096 --count 2000 --depth 300 --warmup 0 --timeout 20 --progress "$progress"
+        check_transfer read 4096 2000 300 1 '(posix|sysv)'
+    done
+}
+
 # More than a batch.
 case_moves_many_times() {
     perf --json --size 8 --count 2500 --depth 2
