@@ -28,7 +28,8 @@ typedef struct baton_connector_options {
     const char *name;
     baton_progress progress;
     /** Microseconds that the thread, or a wait of the application where it drives progress, spins after work before it
-     *  sleeps; it yields in between. 0: never spins. BATON_SPIN_ALWAYS: busy polling. */
+     *  sleeps; it yields in between. 0: never spins. BATON_SPIN_ALWAYS: busy polling. Where baton has a thread, a wait for an operation
+     *  looks for so long too, at most 20 and only while most waits end in that time, before it sleeps. */
     uint32_t spin_us;
     /** Peers with a session at a time; one more is refused (ERR_LIMIT, to the peer ERR_BUSY). */
     uint32_t peers_max;

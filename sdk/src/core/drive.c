@@ -2,11 +2,18 @@
 /* The threads of the application drive progress, one at a time, or sleep until the owner thread has something for them. */
 #include "core/connector.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fork.h"
+#include <sched.h>
 
 /* As long as a wait goes on for the last words of what is over: a peer that is awake takes them in some microseconds. */
 #define LAST_WORDS_NS BATON__NS_PER_MS
+
+/* A wait for the owner thread looks so long before it sleeps; one that takes longer counts as long as some of them. */
+enum { WAIT_SPIN_US = 20 };
+#define WAIT_SPIN_NS (WAIT_SPIN_US * BATON__NS_PER_US)
+#define WAIT_LONG_NS (8 * WAIT_SPIN_NS)
 
 baton__turn baton__connector_turn(baton_connector *connector)
 {
@@ -73,6 +80,39 @@ static bool may_drive(const baton_connector *connector)
            connector->fork_generation == baton__fork_generation() && !baton_loop_is_owner(connector->loop);
 }
 
+/* Sleeping and being woken takes some microseconds, so who waits looks first for as long as most waits of late have taken, if
+ * that was not long. True: it is set. */
+static bool is_set_soon(baton_connector *connector, const baton__event *event, uint64_t begin_ns)
+{
+    uint64_t spin_ns = connector->options.spin_us < WAIT_SPIN_US ? connector->options.spin_us * BATON__NS_PER_US : WAIT_SPIN_NS;
+    if (__atomic_load_n(&connector->wait_ns, __ATOMIC_RELAXED) > WAIT_SPIN_NS) {
+        return false;
+    }
+    while (baton__clock_now(&baton__clock_boottime) - begin_ns < spin_ns) {
+        if (baton__event_is_set(event)) {
+            return true;
+        }
+        (void)sched_yield(); /* the owner thread may need this core */
+    }
+    return false;
+}
+
+static bool wait_for_thread(baton_connector *connector, baton__event *event, uint32_t timeout_ms)
+{
+    if (timeout_ms == 0) {
+        return baton__event_is_set(event);
+    }
+    uint64_t begin_ns = baton__clock_now(&baton__clock_boottime);
+    if (!is_set_soon(connector, event, begin_ns) && !baton__event_wait(event, timeout_ms)) {
+        return false;
+    }
+    uint64_t took_ns = baton__clock_now(&baton__clock_boottime) - begin_ns;
+    uint64_t before_ns = __atomic_load_n(&connector->wait_ns, __ATOMIC_RELAXED);
+    took_ns = took_ns < WAIT_LONG_NS ? took_ns : WAIT_LONG_NS;
+    __atomic_store_n(&connector->wait_ns, (7 * before_ns + took_ns) / 8, __ATOMIC_RELAXED); /* of two threads one counts */
+    return true;
+}
+
 static baton_status wait(baton_connector *connector, baton__event *event, uint32_t timeout_ms)
 {
     if (baton__event_is_set(event)) {
@@ -89,7 +129,7 @@ static baton_status wait(baton_connector *connector, baton__event *event, uint32
         uint64_t end = timeout_ms == BATON_FOREVER ? UINT64_MAX : baton__after_ms(connector, timeout_ms);
         return wait_driving(connector, event, end);
     }
-    if (!baton__event_wait(event, timeout_ms)) {
+    if (!wait_for_thread(connector, event, timeout_ms)) {
         return baton__fail_as_is(BATON_ERR_TIMED_OUT, "the wait timed out; it goes on");
     }
     return BATON_OK;

@@ -197,6 +197,7 @@ struct baton_connector {
     uint32_t fork_generation;
     uint32_t shutting;  /* atomic: nothing new */
     uint32_t creating;  /* atomic: threads inside create and begin */
+    uint64_t wait_ns;   /* atomic: what waits for its thread have taken of late */
     uint32_t fd_given;  /* atomic: somebody may be polling baton_connector_fd */
     uint32_t ended;     /* atomic: the transport is closed; only the loop and the handles of operations are left */
     baton_loop *loop;
