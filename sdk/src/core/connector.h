@@ -24,8 +24,9 @@ typedef enum baton__turn {
 baton__turn baton__connector_turn(baton_connector *connector);
 /* The calling thread stops driving after this turn. Where nothing is armed then, who polls the descriptor looks again. */
 void baton__connector_stop_driving(baton_connector *connector, baton__turn last);
-/* Where the application drives progress: drives until no control frame waits for room any more. False: end_ns came before. */
-bool baton__connector_flush(baton_connector *connector, uint64_t end_ns);
+/* Where the application drives progress: drives until no control frame waits for room any more. False: the time was over, or is lost
+ * on what is left. timeout_ns: UINT64_MAX for ever. */
+bool baton__connector_flush(baton_connector *connector, uint64_t timeout_ns);
 /* Waits for an event that the owner sets; drives progress where the application does, also a while longer if the last words of what
  * is over wait for room in a peer's inbox, since nobody might drive it afterwards. Errors: ERR_TIMED_OUT,
  * ERR_WRONG_THREAD, ERR_WRONG_PROCESS. */

@@ -119,10 +119,10 @@ baton_status baton_connector_flush(baton_connector *connector, uint32_t timeout_
     if (baton_loop_is_owner(connector->loop)) {
         return baton__fail(BATON_ERR_WRONG_THREAD, "flush: inside a callback");
     }
-    uint64_t end = timeout_ms == BATON_FOREVER ? UINT64_MAX : baton__after_ms(connector, timeout_ms);
-    return baton__connector_flush(connector, end)
+    uint64_t timeout_ns = timeout_ms == BATON_FOREVER ? UINT64_MAX : timeout_ms * BATON__NS_PER_MS;
+    return baton__connector_flush(connector, timeout_ns)
                ? BATON_OK
-               : baton__fail_as_is(BATON_ERR_TIMED_OUT, "flush: a peer has not taken in that time what it is told");
+               : baton__fail_as_is(BATON_ERR_TIMED_OUT, "flush: a peer does not take what it is told");
 }
 
 baton_status baton_connector_get_stats(const baton_connector *connector, baton_connector_stats *stats_out)

@@ -38,10 +38,20 @@ void baton__connector_stop_driving(baton_connector *connector, baton__turn last)
     }
 }
 
-bool baton__connector_flush(baton_connector *connector, uint64_t end_ns)
+/* What was waited for in vain is not counted again until some of it has left: or a peer that takes nothing, or cannot be
+ * reached, would make each wait longer. */
+static bool has_to_say(const baton_connector *connector)
 {
-    while (__atomic_load_n(&connector->unsent, __ATOMIC_RELAXED) != 0 || baton__loop_has_posted(connector->loop)) {
-        if (baton__now(connector) >= end_ns) {
+    return __atomic_load_n(&connector->unsent, __ATOMIC_RELAXED) > __atomic_load_n(&connector->unsent_stuck, __ATOMIC_RELAXED);
+}
+
+bool baton__connector_flush(baton_connector *connector, uint64_t timeout_ns)
+{
+    uint64_t begin_ns = baton__now(connector);
+    while (has_to_say(connector) || baton__loop_has_posted(connector->loop)) {
+        if (baton__now(connector) - begin_ns >= timeout_ns) {
+            uint32_t unsent = __atomic_load_n(&connector->unsent, __ATOMIC_RELAXED);
+            __atomic_store_n(&connector->unsent_stuck, timeout_ns < LAST_WORDS_NS ? 0 : unsent, __ATOMIC_RELAXED);
             return false;
         }
         if (baton__connector_turn(connector) != BATON__TURN_WORKED) {
@@ -49,7 +59,7 @@ bool baton__connector_flush(baton_connector *connector, uint64_t end_ns)
         }
         baton__connector_stop_driving(connector, BATON__TURN_WORKED);
     }
-    return true;
+    return __atomic_load_n(&connector->unsent, __ATOMIC_RELAXED) == 0;
 }
 
 static baton_status wait_driving(baton_connector *connector, baton__event *event, uint64_t end_ns)
@@ -138,8 +148,8 @@ static baton_status wait(baton_connector *connector, baton__event *event, uint32
 baton_status baton__connector_wait(baton_connector *connector, baton__event *event, uint32_t timeout_ms)
 {
     baton_status status = wait(connector, event, timeout_ms);
-    if (status == BATON_OK && may_drive(connector)) {
-        (void)baton__connector_flush(connector, baton__now(connector) + LAST_WORDS_NS);
+    if (status == BATON_OK && may_drive(connector) && has_to_say(connector)) {
+        (void)baton__connector_flush(connector, LAST_WORDS_NS);
     }
     return status;
 }

@@ -240,7 +240,8 @@ struct baton_connector {
     baton__tombstones tombstones;
     baton__chunk *free_chunks;
     baton__control *free_controls;
-    uint32_t unsent;     /* atomic: control frames that the transport has not taken yet */
+    uint32_t unsent;       /* atomic: control frames that the transport has not taken yet */
+    uint32_t unsent_stuck; /* atomic: of these, how many were waited for in vain */
     uint8_t *spare_body; /* for a control frame that is larger than most; NULL: none, or in use */
     baton__orphans orphans;
     baton__orphans retired_orphans; /* of the worker before the present one */

@@ -33,6 +33,9 @@ static void give_large(baton__control *control)
 static void set_unsent(baton_connector *connector, uint32_t count)
 {
     __atomic_store_n(&connector->unsent, count, __ATOMIC_RELAXED);
+    if (count < __atomic_load_n(&connector->unsent_stuck, __ATOMIC_RELAXED)) {
+        __atomic_store_n(&connector->unsent_stuck, 0, __ATOMIC_RELAXED); /* some of it has left after all */
+    }
 }
 
 static void count(baton__control *control)

@@ -108,6 +108,14 @@ Test(last_words, a_peer_that_takes_nothing_ends_a_flush_in_time)
         read_one(&self, i);
     }
     cr_assert_eq(baton_connector_flush(self.reader, 20), BATON_ERR_TIMED_OUT);
+    cr_assert_eq(baton_connector_flush(self.reader, BATON_FOREVER), BATON_ERR_TIMED_OUT, "at once: it would be in vain");
+    for (int turn = 0; turn < 10; turn++) {
+        (void)baton_connector_progress(self.origin); /* now there is room */
+    }
+    while (baton_connector_progress(self.reader) != 0) {
+        (void)baton_connector_progress(self.origin);
+    }
+    cr_assert_eq(baton_connector_flush(self.reader, WAIT_MS), BATON_OK, "%s", baton_error_text());
     end(&self);
 }
 
