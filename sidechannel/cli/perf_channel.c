@@ -52,7 +52,7 @@ static void watch(baton_task *task)
 void perf_channel_drive(perf_channel *channel, baton_connector *connector)
 {
     channel->driven = connector;
-    channel->source = (baton_source){.fd = channel->fd, .events = EPOLLIN, .ready = on_readable};
+    channel->source = (baton_source){.fd = channel->fd, .events = EPOLLIN, .ready = on_readable, .patient = true};
     channel->task = (baton_task){.run = watch};
     (void)baton_loop_post(baton_connector_loop(connector), &channel->task);
 }

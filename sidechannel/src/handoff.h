@@ -47,7 +47,7 @@ typedef enum baton__answer {
 } baton__answer;
 
 struct baton_handoff {
-    uint32_t references; /* application or ready queue, table, reports, running operation, each
+    uint32_t references; /* application or ready queue, table, running operation, each
                             posted task */
     baton__session *session;
     baton_service *service; /* counted */

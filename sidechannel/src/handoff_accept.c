@@ -19,20 +19,22 @@ baton_status baton__handoff_await(baton_handoff *handoff, baton__event *event, u
 {
     char what[192];
     if (baton__event_is_set(event)) {
+        baton__session_say_last_words(handoff->session);
         return BATON_OK;
     }
     baton_status status = baton__session_check(handoff->session);
     if (status != BATON_OK) {
         return status;
     }
-    baton__handoff_describe(handoff, what, sizeof(what));
     if (baton__session_is_owner(handoff->session)) {
+        baton__handoff_describe(handoff, what, sizeof(what));
         return baton__fail(
             BATON_ERR_WRONG_THREAD,
             "%s: the owner thread cannot wait for it; use baton_handoff_accept with on_moved",
             what);
     }
     if (!baton__session_wait(handoff->session, event, timeout_ms)) {
+        baton__handoff_describe(handoff, what, sizeof(what));
         return baton__fail(BATON_ERR_TIMED_OUT, "%s: not over after %u ms; it goes on", what,
                            timeout_ms);
     }

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLICE_MS = 10, LAST_WORDS_MS = 1 };
+enum { SLICE_MS = 10 };
 
 baton__session *baton__session_acquire(baton__session *session)
 {
@@ -147,6 +147,13 @@ void baton__session_pass_time(baton__session *session, uint32_t slice_ms)
     }
 }
 
+void baton__session_say_last_words(baton__session *session)
+{
+    if (session->application && !baton__session_is_foreign(session) && !baton__session_is_owner(session)) {
+        (void)drive(session, baton_connector_flush, 0);
+    }
+}
+
 bool baton__session_wait(baton__session *session, baton__event *event, uint32_t timeout_ms)
 {
     if (baton__session_is_foreign(session)) {
@@ -164,7 +171,7 @@ bool baton__session_wait(baton__session *session, baton__event *event, uint32_t 
         uint32_t left = timeout_ms == BATON_FOREVER ? SLICE_MS : timeout_ms - (uint32_t)passed;
         baton__session_pass_time(session, left < SLICE_MS ? left : SLICE_MS);
     }
-    (void)drive(session, baton_connector_flush, LAST_WORDS_MS); /* nobody might do so afterwards */
+    baton__session_say_last_words(session);
     return true;
 }
 

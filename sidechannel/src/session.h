@@ -97,8 +97,10 @@ bool baton__session_post(baton__session *session, baton_task *task);
  * Errors: ERR_SHUT_DOWN if the gate is closed: then it does not run. */
 baton_status baton__session_call(baton__session *session, void (*run)(void *context),
                                  void *context);
-/* Not on the owner: waits, and drives progress where the application does. True if set. */
+/* Not on the owner: waits, and drives progress where the application does, also until the last words have left. True if set. */
 bool baton__session_wait(baton__session *session, baton__event *event, uint32_t timeout_ms);
+/* Where the application drives progress: as baton_connector_flush with 0, for who finds over what he would have waited for. Any thread. */
+void baton__session_say_last_words(baton__session *session);
 /* Not on the owner: lets time pass, and drives progress where the application does. */
 void baton__session_pass_time(baton__session *session, uint32_t slice_ms);
 
@@ -140,7 +142,6 @@ bool baton__session_add_handoff(baton__session *session, baton_handoff *handoff)
 void baton__session_remove_handoff(baton__session *session, baton_handoff *handoff);
 baton_handoff *baton__session_find_handoff(const baton__session *session, const baton_uuid *id,
                                            uint32_t attempt);
-/* Acknowledgements of record that are due together; take returns NULL when there are no more. */
 void baton__session_add_service(baton__session *session, baton_service *service);
 void baton__session_remove_service(baton__session *session, baton_service *service);
 

@@ -148,9 +148,9 @@ BATON_API BATON_CHECKED baton_status baton_connector_fd(baton_connector *connect
 BATON_API int baton_connector_progress(baton_connector *connector);
 /**
  * Progress until all that peers are told (what an operation that is over has said last, an acknowledgement) has left, for an
- * application that will not drive it for a while: it waits where a peer's inbox is full. Waits for operations and hand-offs do as much by
- * themselves, for a millisecond. What was waited for in vain is not waited for again until some of it has left. Errors: ERR_TIMED_OUT (a peer
- * takes nothing, or did not the last time), ERR_WRONG_STATE where baton has a thread, ERR_WRONG_THREAD
+ * application that will not drive it for a while: where a peer's inbox is full it waits. timeout_ms: 0 does what waits for operations and
+ * hand-offs do by themselves: 10 ms at most, only if no operation is live (else progress is to be driven anyway), and not again for what
+ * was waited for in vain. Errors: ERR_TIMED_OUT (something is left), ERR_WRONG_STATE where baton has a thread, ERR_WRONG_THREAD
  * inside a callback. Threads: any, one drives. Blocking: until timeout_ms is over (BATON_FOREVER: as long as the peers live).
  */
 BATON_API BATON_CHECKED baton_status baton_connector_flush(baton_connector *connector, uint32_t timeout_ms);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening, the owner thread, waiting, closing. connector_end.c has what happens before the close. */
+/* Opening, the owner thread, closing. drive.c has the waits, connector_end.c has what happens before the close. */
 #include "core/connector.h"
 
 #include "base/error.h"

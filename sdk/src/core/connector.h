@@ -24,11 +24,12 @@ typedef enum baton__turn {
 baton__turn baton__connector_turn(baton_connector *connector);
 /* The calling thread stops driving after this turn. Where nothing is armed then, who polls the descriptor looks again. */
 void baton__connector_stop_driving(baton_connector *connector, baton__turn last);
-/* Where the application drives progress: drives until no control frame waits for room any more. False: the time was over, or is lost
- * on what is left. timeout_ns: UINT64_MAX for ever. */
+/* Where the application drives progress: drives until nothing is posted and no control frame waits for room any more. False: the time is
+ * over. timeout_ns: UINT64_MAX for ever. */
 bool baton__connector_flush(baton_connector *connector, uint64_t timeout_ns);
-/* Waits for an event that the owner sets; drives progress where the application does, also a while longer if the last words of what
- * is over wait for room in a peer's inbox, since nobody might drive it afterwards. Errors: ERR_TIMED_OUT,
+/* The same for some milliseconds, if no operation lives, and not again for what was waited for in vain. False: something is left. */
+bool baton__connector_say_last_words(baton_connector *connector);
+/* Waits for an event that the owner sets; drives progress where the application does, and says the last words. Errors: ERR_TIMED_OUT,
  * ERR_WRONG_THREAD, ERR_WRONG_PROCESS. */
 baton_status baton__connector_wait(baton_connector *connector, baton__event *event, uint32_t timeout_ms);
 

@@ -120,7 +120,8 @@ baton_status baton_connector_flush(baton_connector *connector, uint32_t timeout_
         return baton__fail(BATON_ERR_WRONG_THREAD, "flush: inside a callback");
     }
     uint64_t timeout_ns = timeout_ms == BATON_FOREVER ? UINT64_MAX : timeout_ms * BATON__NS_PER_MS;
-    return baton__connector_flush(connector, timeout_ns)
+    bool is_said = timeout_ms == 0 ? baton__connector_say_last_words(connector) : baton__connector_flush(connector, timeout_ns);
+    return is_said
                ? BATON_OK
                : baton__fail_as_is(BATON_ERR_TIMED_OUT, "flush: a peer does not take what it is told");
 }

@@ -7,8 +7,10 @@
 #include "base/fork.h"
 #include <sched.h>
 
-/* As long as a wait goes on for the last words of what is over: a peer that is awake takes them in some microseconds. */
-#define LAST_WORDS_NS BATON__NS_PER_MS
+/* As long as a wait goes on for the last words of what is over: a peer that is awake takes them in some microseconds, one that
+ * waits for its core in some milliseconds. */
+#define LAST_WORDS_NS (10 * BATON__NS_PER_MS)
+#define FLUSH_LOOK_NS BATON__NS_PER_MS
 
 /* A wait for the owner thread looks so long before it sleeps; one that takes longer counts as long as some of them. */
 enum { WAIT_SPIN_US = 20 };
@@ -38,28 +40,45 @@ void baton__connector_stop_driving(baton_connector *connector, baton__turn last)
     }
 }
 
-/* What was waited for in vain is not counted again until some of it has left: or a peer that takes nothing, or cannot be
- * reached, would make each wait longer. */
-static bool has_to_say(const baton_connector *connector)
+static uint32_t unsent(const baton_connector *connector)
 {
-    return __atomic_load_n(&connector->unsent, __ATOMIC_RELAXED) > __atomic_load_n(&connector->unsent_stuck, __ATOMIC_RELAXED);
+    return __atomic_load_n(&connector->unsent, __ATOMIC_RELAXED);
 }
 
 bool baton__connector_flush(baton_connector *connector, uint64_t timeout_ns)
 {
     uint64_t begin_ns = baton__now(connector);
-    while (has_to_say(connector) || baton__loop_has_posted(connector->loop)) {
-        if (baton__now(connector) - begin_ns >= timeout_ns) {
-            uint32_t unsent = __atomic_load_n(&connector->unsent, __ATOMIC_RELAXED);
-            __atomic_store_n(&connector->unsent_stuck, timeout_ns < LAST_WORDS_NS ? 0 : unsent, __ATOMIC_RELAXED);
+    while (unsent(connector) != 0 || baton__loop_has_posted(connector->loop)) {
+        uint64_t passed_ns = baton__now(connector) - begin_ns;
+        if (passed_ns >= timeout_ns) {
             return false;
         }
-        if (baton__connector_turn(connector) != BATON__TURN_WORKED) {
+        baton__turn turn = baton__connector_turn(connector);
+        if (turn == BATON__TURN_ARMED) { /* what is left may wait for more than room, for an endpoint that is not there yet */
+            uint64_t left_ns = timeout_ns - passed_ns;
+            baton__loop_sleep(connector->loop, left_ns < FLUSH_LOOK_NS ? left_ns : FLUSH_LOOK_NS);
+        } else if (turn == BATON__TURN_SPINNING) {
             baton__loop_pause(connector->loop);
         }
-        baton__connector_stop_driving(connector, BATON__TURN_WORKED);
+        baton__connector_stop_driving(connector, turn);
     }
-    return __atomic_load_n(&connector->unsent, __ATOMIC_RELAXED) == 0;
+    return true;
+}
+
+/* While an operation lives, who drives progress has to come back for it. Afterwards nobody may; but what was waited for in vain is
+ * not waited for again until some of it has left: a peer that takes nothing would make each wait longer. */
+static bool has_last_words(const baton_connector *connector)
+{
+    return unsent(connector) > __atomic_load_n(&connector->unsent_stuck, __ATOMIC_RELAXED) &&
+           __atomic_load_n(&connector->stats.operations_live, __ATOMIC_RELAXED) == 0;
+}
+
+bool baton__connector_say_last_words(baton_connector *connector)
+{
+    if (has_last_words(connector) && !baton__connector_flush(connector, LAST_WORDS_NS)) {
+        __atomic_store_n(&connector->unsent_stuck, unsent(connector), __ATOMIC_RELAXED);
+    }
+    return unsent(connector) == 0;
 }
 
 static baton_status wait_driving(baton_connector *connector, baton__event *event, uint64_t end_ns)
@@ -148,8 +167,8 @@ static baton_status wait(baton_connector *connector, baton__event *event, uint32
 baton_status baton__connector_wait(baton_connector *connector, baton__event *event, uint32_t timeout_ms)
 {
     baton_status status = wait(connector, event, timeout_ms);
-    if (status == BATON_OK && may_drive(connector) && has_to_say(connector)) {
-        (void)baton__connector_flush(connector, LAST_WORDS_NS);
+    if (status == BATON_OK && may_drive(connector)) {
+        (void)baton__connector_say_last_words(connector);
     }
     return status;
 }

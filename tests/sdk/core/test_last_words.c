@@ -3,7 +3,7 @@
  * Where the application drives progress, what an operation that is over has said last still reaches its peer: more frames than an inbox
  * of shared memory holds wait for room, and nobody drives progress any more once the waits have returned.
  */
-#include <baton/sdk.h>
+#include "core/connector.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -78,6 +78,10 @@ Test(last_words, what_a_wait_leaves_behind_was_told)
     for (int i = 0; i < COUNT; i++) {
         cr_assert_eq(baton_operation_wait(self.reads[i], WAIT_MS), BATON_OK, "%d: %s", i, baton_error_text());
     }
+    if (self.reader->unsent != 0) { /* the origin's thread did not have a core for so long */
+        cr_assert_eq(self.reader->unsent_stuck, self.reader->unsent, "it was waited for in vain");
+        cr_assert_eq(baton_connector_flush(self.reader, WAIT_MS), BATON_OK, "%s", baton_error_text());
+    }
     expect_all_told(&self);
     end(&self);
 }
@@ -108,7 +112,7 @@ Test(last_words, a_peer_that_takes_nothing_ends_a_flush_in_time)
         read_one(&self, i);
     }
     cr_assert_eq(baton_connector_flush(self.reader, 20), BATON_ERR_TIMED_OUT);
-    cr_assert_eq(baton_connector_flush(self.reader, BATON_FOREVER), BATON_ERR_TIMED_OUT, "at once: it would be in vain");
+    cr_assert_eq(baton_connector_flush(self.reader, 0), BATON_ERR_TIMED_OUT, "at once: operations live");
     for (int turn = 0; turn < 10; turn++) {
         (void)baton_connector_progress(self.origin); /* now there is room */
     }
@@ -116,6 +120,42 @@ Test(last_words, a_peer_that_takes_nothing_ends_a_flush_in_time)
         (void)baton_connector_progress(self.origin);
     }
     cr_assert_eq(baton_connector_flush(self.reader, WAIT_MS), BATON_OK, "%s", baton_error_text());
+    end(&self);
+}
+
+static void note_run(baton_task *task)
+{
+    task->run = NULL;
+}
+
+/* Driven is known by a task that runs. */
+static bool is_driven_by_flush(baton_connector *connector, uint32_t timeout_ms)
+{
+    static baton_task task;
+    task = (baton_task){.run = note_run};
+    cr_assert(baton_loop_post(connector->loop, &task));
+    cr_expect_eq(baton_connector_flush(connector, timeout_ms), BATON_ERR_TIMED_OUT);
+    bool is_driven = task.run == NULL;
+    while (task.run != NULL) {
+        (void)baton_connector_progress(connector);
+    }
+    return is_driven;
+}
+
+/* As if a frame waited that no peer takes. */
+Test(last_words, what_was_waited_for_in_vain_is_waited_for_again_when_asked_alone)
+{
+    static scene self;
+    begin(&self, BATON_PROGRESS_THREAD);
+    self.reader->unsent = 1;
+    cr_expect(is_driven_by_flush(self.reader, 0));
+    cr_expect_not(is_driven_by_flush(self.reader, 0), "as a wait would");
+    cr_expect(is_driven_by_flush(self.reader, 5), "asked for");
+    cr_expect_not(is_driven_by_flush(self.reader, 0));
+    self.reader->unsent = 2;
+    cr_expect(is_driven_by_flush(self.reader, 0), "another one");
+    self.reader->unsent = 0;
+    cr_expect_eq(baton_connector_flush(self.reader, 0), BATON_OK);
     end(&self);
 }
 
