@@ -19,7 +19,7 @@ baton_status baton__handoff_await(baton_handoff *handoff, baton__event *event, u
 {
     char what[192];
     if (baton__event_is_set(event)) {
-        baton__session_say_last_words(handoff->session);
+        baton__session_say_last_words(handoff->session, timeout_ms);
         return BATON_OK;
     }
     baton_status status = baton__session_check(handoff->session);

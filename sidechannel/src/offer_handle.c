@@ -23,7 +23,7 @@ static baton_status await(baton_offer *offer, uint32_t timeout_ms)
 {
     char what[160];
     if (baton__event_is_set(&offer->record.ended)) {
-        baton__session_say_last_words(offer->session);
+        baton__session_say_last_words(offer->session, timeout_ms);
         return BATON_OK;
     }
     baton_status status = baton__session_check(offer->session);

@@ -147,9 +147,9 @@ void baton__session_pass_time(baton__session *session, uint32_t slice_ms)
     }
 }
 
-void baton__session_say_last_words(baton__session *session)
+void baton__session_say_last_words(baton__session *session, uint32_t timeout_ms)
 {
-    if (session->application && !baton__session_is_foreign(session) && !baton__session_is_owner(session)) {
+    if (timeout_ms != 0 && session->application && !baton__session_is_foreign(session) && !baton__session_is_owner(session)) {
         (void)drive(session, baton_connector_flush, 0);
     }
 }
@@ -171,7 +171,7 @@ bool baton__session_wait(baton__session *session, baton__event *event, uint32_t 
         uint32_t left = timeout_ms == BATON_FOREVER ? SLICE_MS : timeout_ms - (uint32_t)passed;
         baton__session_pass_time(session, left < SLICE_MS ? left : SLICE_MS);
     }
-    baton__session_say_last_words(session);
+    baton__session_say_last_words(session, timeout_ms);
     return true;
 }
 

@@ -99,8 +99,9 @@ baton_status baton__session_call(baton__session *session, void (*run)(void *cont
                                  void *context);
 /* Not on the owner: waits, and drives progress where the application does, also until the last words have left. True if set. */
 bool baton__session_wait(baton__session *session, baton__event *event, uint32_t timeout_ms);
-/* Where the application drives progress: as baton_connector_flush with 0, for who finds over what he would have waited for. Any thread. */
-void baton__session_say_last_words(baton__session *session);
+/* Where the application drives progress: as baton_connector_flush with 0, for who finds over what he would have waited for. timeout_ms: of
+ * that wait; with 0 he only looked. Any thread. */
+void baton__session_say_last_words(baton__session *session, uint32_t timeout_ms);
 /* Not on the owner: lets time pass, and drives progress where the application does. */
 void baton__session_pass_time(baton__session *session, uint32_t slice_ms);
 

@@ -144,8 +144,9 @@ BATON_API baton_uuid baton_operation_id(const baton_operation *operation);
  * Waits until it is over. timeout_ms: BATON_FOREVER waits for its end, which its deadline brings.
  * Errors: the operation's reason unless it is COMPLETE; ERR_TIMED_OUT (it goes on); ERR_WRONG_THREAD on
  * the owner thread; ERR_WRONG_PROCESS after fork.
- * Threads: any but the owner; where the application drives progress, it does so while it waits.
- * Blocking: yes.
+ * Threads: any but the owner; where the application drives progress, it does so while it waits, and, unless timeout_ms is 0,
+ * afterwards as baton_connector_flush with 0 does.
+ * Blocking: yes; with 0 it only looks.
  */
 BATON_API BATON_CHECKED baton_status baton_operation_wait(baton_operation *operation, uint32_t timeout_ms);
 

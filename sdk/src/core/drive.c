@@ -167,7 +167,7 @@ static baton_status wait(baton_connector *connector, baton__event *event, uint32
 baton_status baton__connector_wait(baton_connector *connector, baton__event *event, uint32_t timeout_ms)
 {
     baton_status status = wait(connector, event, timeout_ms);
-    if (status == BATON_OK && may_drive(connector)) {
+    if (status == BATON_OK && timeout_ms != 0 && may_drive(connector)) { /* who only looks comes back */
         (void)baton__connector_say_last_words(connector);
     }
     return status;
