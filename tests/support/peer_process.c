@@ -127,6 +127,21 @@ void peer_signal(peer_process *peer, int signal)
     }
 }
 
+void peer_await_stop(peer_process *peer, uint32_t timeout_ms)
+{
+    enum { LOOK_MS = 2 };
+    int status = 0;
+    pid_t got = 0;
+    for (uint32_t passed = 0; got == 0 && passed < timeout_ms; passed += LOOK_MS) {
+        got = waitpid(peer->pid, &status, WUNTRACED | WNOHANG);
+        if (got == 0) {
+            (void)poll(NULL, 0, LOOK_MS);
+        }
+    }
+    cr_assert_eq(got, peer->pid, "it did not stop in %u ms", timeout_ms);
+    cr_assert(WIFSTOPPED(status));
+}
+
 static int reap(peer_process *peer)
 {
     int status = 0;

@@ -25,6 +25,8 @@ const char *peer_line(peer_process *peer, const char *prefix, int timeout_ms);
 /* How operation `number` of a sdk_peer ended: "STATUS REASON right|wrong". */
 const char *peer_end(peer_process *peer, int number, int timeout_ms);
 void peer_signal(peer_process *peer, int signal);
+/* It is to stop by itself. */
+void peer_await_stop(peer_process *peer, uint32_t timeout_ms);
 /* Ends it: politely, and fails the test unless it exits with 0; or as it was killed. */
 void peer_quit(peer_process *peer);
 void peer_kill(peer_process *peer);

@@ -120,6 +120,7 @@ static void a_stopped_one_is_passed_by(void)
     hand_over_both_ways(8);
     own taken = block_with(SIGSTOP, 60000);
     own_await_bytes(&taken, 1);
+    peer_await_stop(&peer, SOON_MS); /* or what follows might be over before */
     hand_over_both_ways(10);
     cr_assert_eq(renewed(), 1);
     peer_signal(&peer, SIGCONT);
